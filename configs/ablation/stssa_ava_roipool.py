@@ -1,0 +1,2 @@
+_base_ = '../stssa_ava.py'
+model = dict(roi_head=dict(bbox_roi_extractor=dict(roi_layer_type='RoIPool')))

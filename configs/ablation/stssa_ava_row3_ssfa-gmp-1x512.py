@@ -1,0 +1,2 @@
+_base_ = './stssa_ava_row2_tsfa-gmp-1x512.py'
+model = dict(roi_head=dict(shared_head=dict(branches=('spatial_slow', 'spatial_fast'))))

@@ -1,0 +1,57 @@
+# SSFA and TSFA on an I3D trunk, AVA v2.1: Table 2, row 6 of the paper. Every other config is a child of this one.
+_base_ = 'mmaction::detection/slowonly/slowonly_kinetics400-pretrained-r50_8xb16-4x16x1-20e_ava21-rgb.py'
+custom_imports = dict(imports=['stssa_mm'], allow_failed_imports=False)
+
+# Kinetics-400 weights of MMAction2's model zoo; the classifier they bring along is not used.
+url = ('https://download.openmmlab.com/mmaction/v1.0/recognition/i3d/'
+       'i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb/'
+       'i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb_20220812-e213c223.pth')
+
+model = dict(
+    type='STSSAFastRCNN',
+    init_cfg=dict(type='Pretrained', checkpoint=url),
+    backbone=dict(
+        _delete_=True,
+        type='mmaction.ResNet3d',  # 32 frames to T = 4
+        depth=50,
+        pretrained=None,
+        pretrained2d=False,
+        conv1_kernel=(5, 7, 7),
+        conv1_stride_t=2,
+        pool1_stride_t=2,
+        inflate=((1, 1, 1), (1, 0, 1, 0), (1, 0, 1, 0, 1, 0), (0, 1, 0)),
+        spatial_strides=(1, 2, 2, 1),  # a cell of the map is 16 pixels
+        zero_init_residual=False),
+    roi_head=dict(
+        type='STSSARoIHead',
+        bbox_roi_extractor=dict(
+            _delete_=True, type='STSSARoIExtractor', roi_layer_type='RoIAlign', output_size=7, featmap_stride=16),
+        shared_head=dict(type='STSSANeck', in_channels=2048, dims=2048, layers=2, norm=True),
+        bbox_head=dict(_delete_=True, type='STSSABBoxHead', dims=2048, pooling='GAP', num_classes=81)))
+
+train_pipeline = [
+    dict(type='SampleAVAFrames', clip_len=32, frame_interval=2),
+    dict(type='RawFrameDecode'),
+    dict(type='RandomRescale', scale_range=(256, 320)),
+    dict(type='RandomCrop', size=256),
+    dict(type='Flip', flip_ratio=0.5),
+    dict(type='FormatShape', input_format='NCTHW', collapse=True),
+    dict(type='PackActionInputs')
+]
+val_pipeline = [
+    dict(type='SampleAVAFrames', clip_len=32, frame_interval=2, test_mode=True),
+    dict(type='RawFrameDecode'),
+    dict(type='Resize', scale=(-1, 256)),
+    dict(type='FormatShape', input_format='NCTHW', collapse=True),
+    dict(type='PackActionInputs')
+]
+
+train_dataloader = dict(batch_size=8, dataset=dict(type='STSSAAVADataset', pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(type='STSSAAVADataset', pipeline=val_pipeline))
+test_dataloader = val_dataloader
+
+custom_hooks = [dict(type='STSSASampleSeedHook')]
+
+# MMAction2's AVA schedule for 8 GPUs of 8 clips; --auto-scale-lr fits it to another number.
+optim_wrapper = dict(optimizer=dict(lr=0.1))
+auto_scale_lr = dict(enable=False, base_batch_size=64)

@@ -1,0 +1,72 @@
+"""Writing files in AVA's formats."""
+import os
+from pathlib import Path
+from typing import Dict, Iterable, NamedTuple, Sequence
+
+import cv2
+import numpy as np
+
+
+class Row(NamedTuple):
+    """One line of an annotation file: a person with one label on a key frame.
+
+    Boxes are relative, timestamps in the dataset's own unit (seconds, or frames with ``fps=1``).
+    """
+    video: str
+    timestamp: int
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    label: int
+    person: int
+
+
+def write_annotations(path: Path, rows: Iterable[Row]) -> None:
+    """An annotation csv with person ids: video, timestamp, x1, y1, x2, y2, label, person."""
+    with open(path, 'w') as file:
+        for row in rows:
+            box = ','.join(f'{value:.4f}' for value in row[2:6])
+            file.write(f'{row.video},{row.timestamp:04d},{box},{row.label},{row.person}\n')
+
+
+def write_proposals(path: Path, rows: Iterable[Row]) -> None:
+    """A proposal pickle whose boxes are the ground truth's, each once a person and with score 1.
+
+    A dict from 'video,timestamp' (the timestamp with four digits) to an array (n, 5): x1, y1, x2, y2, score.
+    """
+    import pickle
+    boxes: Dict[str, dict] = {}
+    for row in rows:
+        boxes.setdefault(f'{row.video},{row.timestamp:04d}', {})[row.person] = [round(v, 4) for v in row[2:6]] + [1.0]
+    with open(path, 'wb') as file:
+        pickle.dump({key: np.array(list(people.values())) for key, people in boxes.items()}, file, protocol=4)
+
+
+def write_label_map(path: Path, names: Sequence[str]) -> None:
+    """An AVA action list: classes numbered from 1."""
+    items = (f'item {{\n  name: "{name}"\n  id: {number}\n}}\n' for number, name in enumerate(names, 1))
+    Path(path).write_text(''.join(items))
+
+
+def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
+    """An mp4 (MPEG-4) of RGB frames (H, W, 3).
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f'.part{path.suffix}')
+    writer = None
+    for frame in frames:
+        if writer is None:
+            size = frame.shape[1::-1]
+            writer = cv2.VideoWriter(str(part), cv2.VideoWriter_fourcc(*'mp4v'), fps, size)
+            if not writer.isOpened():
+                raise OSError(f'{path}: cannot write a video of {size[0]} x {size[1]} pixels: is the disk writable?')
+        writer.write(np.ascontiguousarray(frame[..., ::-1]))
+    if writer is None:
+        raise ValueError(f'{path}: a video needs at least one frame')
+    writer.release()
+    os.replace(part, path)

@@ -1,0 +1,3 @@
+from .person_crop import STSSAPersonCrop
+
+__all__ = ['STSSAPersonCrop']

@@ -1,0 +1,3 @@
+from .sample_seed_hook import STSSASampleSeedHook
+
+__all__ = ['STSSASampleSeedHook']

@@ -1,0 +1,2 @@
+from .detectors import *  # noqa: F403
+from .roi_heads import *  # noqa: F403

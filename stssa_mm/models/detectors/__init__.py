@@ -1,0 +1,3 @@
+from .stssa_fast_rcnn import STSSAFastRCNN
+
+__all__ = ['STSSAFastRCNN']

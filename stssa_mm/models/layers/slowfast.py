@@ -1,0 +1,79 @@
+"""What SSFA and TSFA share: attention branches in parallel on one residual, each with its own gamma.
+
+Source: "Spatio-Temporal SlowFast Self-Attention Network for Action Recognition" (ICIP 2020), section 2.
+
+Shapes: R RoIs, C channels, T time steps, H x W the RoI's size, P = H * W locations, Ck = C / reduction key channels.
+"""
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+# The paper says that the slow branch has the large kernel and the fast one the small kernel, and prints no size. Our
+# reading: the kernel grows in time.
+DEFAULT_KERNELS = {'slow': (3, 1, 1), 'fast': (1, 1, 1)}
+
+
+def same_conv3d(in_channels: int, out_channels: int, kernel: tuple) -> nn.Conv3d:
+    """Conv3d with odd kernel sizes that keeps T, H and W."""
+    kernel = tuple(kernel)
+    if len(kernel) != 3 or any(size % 2 == 0 for size in kernel):
+        raise ValueError(f'kernel={kernel}: expected three odd sizes (time, height, width), such as (3, 1, 1)')
+    return nn.Conv3d(in_channels, out_channels, kernel, padding=tuple(size // 2 for size in kernel))
+
+
+def key_channels(channels: int, reduction: int) -> int:
+    """C / reduction, which has to be whole."""
+    if reduction < 1 or channels % reduction:
+        raise ValueError(f'reduction={reduction}: expected a divisor of the {channels} channels')
+    return channels // reduction
+
+
+def init_key_and_query(*convs: nn.Conv3d) -> None:
+    """Small normal weights: Kaiming ones saturate the unscaled softmax, which then passes no gradient."""
+    for conv in convs:
+        nn.init.normal_(conv.weight, std=0.01)
+        nn.init.zeros_(conv.bias)
+
+
+def scaled_attention(query: Tensor, key: Tensor, value: Tensor, key_scale: bool) -> Tensor:
+    """softmax(query key^T) value in float32, also under autocast, in memory linear in the tokens.
+
+    Args:
+        query (Tensor): (R, N, D), one row a token.
+        key (Tensor): (R, N, D).
+        value (Tensor): (R, N, E).
+        key_scale (bool): Divide the products by sqrt(D). The paper does not.
+
+    Returns:
+        Tensor: (R, N, E) in float32, or in float64 where the input is.
+    """
+    scale = query.shape[-1]**-0.5 if key_scale else 1.0
+    with torch.autocast(query.device.type, enabled=False):
+        query, key, value = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (query, key, value))
+        # With a head axis of 1, which the memory-efficient kernels ask for.
+        return F.scaled_dot_product_attention(
+            query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1), scale=scale).squeeze(1)
+
+
+class SlowFastAttention(nn.Module):
+    """Attention branches in parallel on one residual: ``x + sum over branches of gamma_b * o_b(x)``.
+
+    A fresh module is the identity, because each gamma starts at 0 (as in SAGAN; the paper does not say).
+
+    Args:
+        branches (dict[str, nn.Module]): The branches by name, each keeping the shape of its input.
+    """
+
+    def __init__(self, branches: dict) -> None:
+        super().__init__()
+        self.branches = nn.ModuleDict(branches)
+        self.gammas = nn.ParameterDict({name: nn.Parameter(torch.zeros(())) for name in branches})
+
+    def residual(self, x: Tensor) -> Tensor:
+        """Sum over branches of ``gamma_b * o_b(x)``: (R, C, T, H, W) to the same shape."""
+        return sum(self.gammas[name] * branch(x) for name, branch in self.branches.items())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(R, C, T, H, W) to the same shape."""
+        return x + self.residual(x)

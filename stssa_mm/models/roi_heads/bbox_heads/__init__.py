@@ -1,0 +1,3 @@
+from .stssa_bbox_head import STSSABBoxHead
+
+__all__ = ['STSSABBoxHead']

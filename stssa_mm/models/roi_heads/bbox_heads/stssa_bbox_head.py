@@ -1,0 +1,69 @@
+"""The classifier over refined RoI features."""
+import torch
+from mmaction.models.roi_heads.bbox_heads import BBoxHeadAVA
+from torch import Tensor
+
+from stssa_mm.registry import MODELS
+
+POOLINGS = {'GAP': 'avg', 'GMP': 'max'}
+
+
+@MODELS.register_module()
+class STSSABBoxHead(BBoxHeadAVA):
+    """Pooling over T, H and W, then one linear layer to ``num_classes`` sigmoid scores.
+
+    AVA is multi-label: sigmoid and binary cross-entropy, index 0 the background (our reading of "classes + 1").
+
+    Args:
+        dims (int): Channels of the RoI features: the neck's ``dims``. Defaults to 2048.
+        pooling (str): ``'GAP'`` (average) or ``'GMP'`` (maximum), as in Table 2 of the paper. Defaults to ``'GAP'``.
+        num_classes (int): Classes + 1. Defaults to 81.
+        **kwargs: The other arguments of :class:`mmaction.models.BBoxHeadAVA`.
+    """
+
+    def __init__(self, dims: int = 2048, pooling: str = 'GAP', num_classes: int = 81, **kwargs) -> None:
+        if pooling not in POOLINGS:
+            raise ValueError(f'model.roi_head.bbox_head.pooling={pooling!r}: expected one of {tuple(POOLINGS)}')
+        kwargs.setdefault('background_class', True)
+        super().__init__(
+            in_channels=dims,
+            num_classes=num_classes,
+            temporal_pool_type=POOLINGS[pooling],
+            spatial_pool_type=POOLINGS[pooling],
+            **kwargs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Class logits: (R, dims, T, H, W) to (R, num_classes)."""
+        if x.shape[1] != self.in_channels:
+            raise ValueError(f'model.roi_head.bbox_head.dims={self.in_channels}, but the features have {x.shape[1]} '
+                             'channels: set it to that')
+        return super().forward(x)
+
+    def loss_and_target(self, cls_score: Tensor, rois: Tensor, sampling_results: list, rcnn_train_cfg, **kwargs) -> dict:
+        """As upstream; without a positive RoI the losses are zero and keep a gradient path, where upstream has nan.
+
+        Args:
+            cls_score (Tensor): (R, num_classes).
+            rois (Tensor): (R, 5).
+            sampling_results (list[SamplingResult]): One for each clip.
+            rcnn_train_cfg (ConfigDict): ``train_cfg.rcnn``.
+
+        Returns:
+            dict: ``loss_bbox`` (dict of losses) and ``bbox_targets``.
+        """
+        for result in sampling_results:
+            if result.pos_gt_labels.ndim == 2 and result.pos_gt_labels.shape[1] != self.num_classes:
+                raise ValueError(f'model.roi_head.bbox_head.num_classes={self.num_classes}, but the dataset has '
+                                 f'num_classes={result.pos_gt_labels.shape[1]}: set both to the classes + 1')
+        if any(len(result.pos_priors) for result in sampling_results):
+            return super().loss_and_target(cls_score, rois, sampling_results, rcnn_train_cfg, **kwargs)
+        zero = torch.zeros_like(cls_score.detach().sum())
+        losses = {'recall@thr=0.5': zero, 'prec@thr=0.5': zero}
+        for k in self.topk:
+            losses.update({f'recall@top{k}': zero, f'prec@top{k}': zero})
+        losses['loss_action_cls'] = cls_score.sum() * 0
+        return dict(loss_bbox=losses, bbox_targets=None)
+
+    def _predict_by_feat_single(self, roi: Tensor, *args, **kwargs):
+        # Upstream scales the boxes in place.
+        return super()._predict_by_feat_single(roi.clone(), *args, **kwargs)

@@ -1,0 +1,3 @@
+from .stssa_neck import STSSANeck
+
+__all__ = ['STSSANeck']

@@ -1,0 +1,3 @@
+from .stssa_roi_extractor import STSSARoIExtractor
+
+__all__ = ['STSSARoIExtractor']

@@ -1,0 +1,91 @@
+"""The RoI head: which RoIs pass through the neck and the box head."""
+from typing import List, Tuple, Union
+
+from mmaction.models.roi_heads import AVARoIHead
+from mmdet.models.task_modules.assigners import AssignResult
+from mmdet.models.task_modules.samplers import SamplingResult
+from mmengine.structures import InstanceData
+from torch import Tensor
+
+from stssa_mm.registry import MODELS
+
+
+@MODELS.register_module()
+class STSSARoIHead(AVARoIHead):
+    """:class:`AVARoIHead` that takes batches at test time and clips without people, and wastes nothing.
+
+    Departures from upstream: negative RoIs, which the loss drops, never enter the neck; several clips a test batch;
+    clips without any person box; a batch without a positive RoI has zero losses; data samples are not changed.
+    """
+
+    def loss(self, x: Union[Tensor, Tuple[Tensor]], rpn_results_list: List[InstanceData], data_samples: list,
+             **kwargs) -> dict:
+        """The losses of one batch.
+
+        Args:
+            x (Tensor | tuple[Tensor]): Features of the trunk, (N, C, T, H, W).
+            rpn_results_list (list[InstanceData]): Proposals of each clip: ``bboxes`` (n, 4) in pixels.
+            data_samples (list[ActionDataSample]): Ground truth of each clip: ``gt_instances`` with ``bboxes`` (k, 4)
+                in pixels and ``labels`` (k, num_classes).
+
+        Returns:
+            dict[str, Tensor]: The losses, and recall and precision for the log.
+        """
+        sampling_results = [
+            self._sample(proposals.bboxes, sample.gt_instances)
+            for proposals, sample in zip(rpn_results_list, data_samples)
+        ]
+        metas = [sample.metainfo for sample in data_samples]
+        return self.bbox_loss(x, sampling_results, metas)['loss_bbox']
+
+    def _sample(self, proposals: Tensor, gt_instances: InstanceData) -> SamplingResult:
+        """Assign ground truth to proposals and draw RoIs from them."""
+        priors = InstanceData(priors=proposals.reshape(-1, 4))
+        if len(gt_instances.bboxes) and len(proposals):
+            assigned = self.bbox_assigner.assign(priors, gt_instances, None)
+        else:  # upstream's assigner needs both
+            labels = gt_instances.labels
+            assigned = AssignResult(
+                num_gts=len(gt_instances.bboxes),
+                gt_inds=proposals.new_zeros(len(proposals)).long(),
+                max_overlaps=proposals.new_zeros(len(proposals)),
+                labels=labels.new_zeros(len(proposals), *labels.shape[1:]))
+        return self.bbox_sampler.sample(assigned, priors, gt_instances)
+
+    def bbox_loss(self, x: Union[Tensor, Tuple[Tensor]], sampling_results: List[SamplingResult],
+                  batch_img_metas: List[dict], **kwargs) -> dict:
+        """As upstream, over the positive RoIs alone: the classification loss has no use for the others.
+
+        Args:
+            x (Tensor | tuple[Tensor]): Features of the trunk, (N, C, T, H, W).
+            sampling_results (list[SamplingResult]): One for each clip.
+            batch_img_metas (list[dict]): Meta information of each clip.
+
+        Returns:
+            dict: ``cls_score``, ``bbox_feats`` and ``loss_bbox``.
+        """
+        for result in sampling_results:
+            result.neg_inds = result.neg_inds[:0]
+            result.neg_priors = result.neg_priors[:0]
+        return super().bbox_loss(x, sampling_results, batch_img_metas, **kwargs)
+
+    def predict(self, x: Union[Tensor, Tuple[Tensor]], rpn_results_list: List[InstanceData], data_samples: list,
+                **kwargs) -> List[InstanceData]:
+        """Detections of each clip of a batch of any size.
+
+        Args:
+            x (Tensor | tuple[Tensor]): Features of the trunk, (N, C, T, H, W).
+            rpn_results_list (list[InstanceData]): Proposals of each clip: ``bboxes`` (n, 4) in pixels.
+            data_samples (list[ActionDataSample]): One for each clip.
+
+        Returns:
+            list[InstanceData]: For each clip ``bboxes`` (n, 4), relative, and ``scores`` (n, num_classes).
+        """
+        metas = [sample.metainfo for sample in data_samples]
+        return self.predict_bbox(x, metas, rpn_results_list, rcnn_test_cfg=self.test_cfg)
+
+    def _bbox_forward(self, x, rois: Tensor, batch_img_metas: List[dict], **kwargs) -> dict:
+        results = super()._bbox_forward(x, rois, batch_img_metas, **kwargs)
+        # Scores in half precision tie: under autocast keep the loss and the ranking in float32.
+        results['cls_score'] = results['cls_score'].float()
+        return results
