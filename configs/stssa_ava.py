@@ -50,6 +50,9 @@ train_dataloader = dict(batch_size=8, dataset=dict(type='STSSAAVADataset', pipel
 val_dataloader = dict(dataset=dict(type='STSSAAVADataset', pipeline=val_pipeline))
 test_dataloader = val_dataloader
 
+val_evaluator = dict(type='STSSAAVAMetric')
+test_evaluator = val_evaluator
+
 custom_hooks = [dict(type='STSSASampleSeedHook')]
 
 # MMAction2's AVA schedule for 8 GPUs of 8 clips; --auto-scale-lr fits it to another number.

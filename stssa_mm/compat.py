@@ -1,10 +1,13 @@
 """Every work-around for a fault of the packages below, and nothing else.
 
-Each says why it is there, names the upstream issue, and does nothing where upstream is healthy.
+Each says why it is there and names the upstream issue. Each asks the installed package whether the fault is there, and
+does nothing where it is not: so with a healthy upstream, and so when it is applied twice.
 """
+import contextlib
 import importlib.util
 import os
 import os.path as osp
+import pickle
 import re
 import sys
 import tempfile
@@ -14,14 +17,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
+switched_on = []  # names of the work-arounds that this process needed
+
 
 def apply() -> list:
     """Switch on the work-arounds that this environment needs.
 
     Returns:
-        list[str]: The names of those switched on.
+        list[str]: The names of those switched on by this call.
     """
-    return [work_around.__name__ for work_around in WORK_AROUNDS if work_around()]
+    names = [work_around.__name__ for work_around in WORK_AROUNDS if work_around()]
+    switched_on.extend(names)
+    return names
 
 
 def missing_drn_localizer() -> bool:
@@ -30,10 +37,10 @@ def missing_drn_localizer() -> bool:
     https://github.com/open-mmlab/mmaction2/issues/2714. Registers an empty stand-in; off where the module is there.
     """
     name = 'mmaction.models.localizers.drn'
-    if name in sys.modules or not importlib.util.find_spec('mmaction'):
+    mmaction = importlib.util.find_spec('mmaction')
+    if name in sys.modules or not mmaction:
         return False
-    package = Path(importlib.util.find_spec('mmaction').origin).parent
-    if (package / 'models' / 'localizers' / 'drn').exists():
+    if Path(mmaction.origin).parent.joinpath('models', 'localizers', 'drn').exists():
         return False
 
     class DRN:
@@ -50,17 +57,33 @@ def missing_drn_localizer() -> bool:
 
 
 def checkpoints_under_weights_only() -> bool:
-    """torch >= 2.6 loads with ``weights_only=True``, which refuses mmengine's own checkpoints: their log history.
+    """torch >= 2.6 loads with ``weights_only=True``, which refuses what mmengine writes into its own checkpoints.
 
-    https://github.com/open-mmlab/mmengine/issues/1641. Allows the few harmless classes that they hold; any other class
-    in a checkpoint is still refused. Off with a torch that has no such list.
+    https://github.com/open-mmlab/mmengine/issues/1655. Upstream's answer for 0.11 is ``weights_only=False``, which lets
+    a checkpoint run any code. Here the log history and OneCycleLR's annealing function are allowed, and any other class
+    or function is still refused. Off where mmengine loads such a checkpoint by itself, as with an older torch.
     """
-    if not hasattr(torch.serialization, 'add_safe_globals'):
-        return False
     from mmengine.logging.history_buffer import HistoryBuffer
+    from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
+    from mmengine.runner import checkpoint
+    annealing = {name: getattr(OneCycleParamScheduler, name) for name in ('_annealing_cos', '_annealing_linear')}
+    with tempfile.TemporaryDirectory() as folder:
+        file = osp.join(folder, 'epoch_1.pth')
+        torch.save([HistoryBuffer([1.0], [1]), *annealing.values()], file)
+        with contextlib.suppress(pickle.UnpicklingError):
+            checkpoint.load_from_local(file, 'cpu')
+            return False
+
+    def annealing_function(owner, name):
+        """Stands for ``getattr``, by which pickle finds a class's static methods: gives these two and nothing else."""
+        if owner is not OneCycleParamScheduler or name not in annealing:
+            raise pickle.UnpicklingError(f'the checkpoint asks for {name!r} of {owner!r}, which is not allowed')
+        return annealing[name]
+
     multiarray = np.core.multiarray
     allowed = [HistoryBuffer, np.ndarray, np.dtype, multiarray._reconstruct, multiarray.scalar]
     allowed += [type(np.dtype(kind)) for kind in ('f4', 'f8', 'i4', 'i8', 'b1')]
+    allowed += [OneCycleParamScheduler, (annealing_function, 'builtins.getattr')]
     torch.serialization.add_safe_globals(allowed)
     return True
 
@@ -69,67 +92,68 @@ def half_written_files() -> bool:
     """mmengine writes checkpoints in place: a process killed meanwhile leaves half a file under the final name.
 
     Not reported upstream. Files are written beside their place and then renamed, which is one step for every reader.
-    Off where ``LocalBackend.put`` renames by itself.
+    Off where a write that fails leaves the old file as it was.
     """
-    import inspect
-
     from mmengine.fileio import LocalBackend
-    if 'replace' in inspect.getsource(LocalBackend.put):
-        return False
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, 'epoch_1.pth')
+        file.write_bytes(b'old')
+        with contextlib.suppress(TypeError):
+            LocalBackend().put('text where bytes are due', file)
+        if file.read_bytes() == b'old':
+            return False
 
     def put(self, obj, filepath) -> None:
         """Write bytes to ``filepath`` whole or not at all."""
-        folder = osp.dirname(osp.abspath(filepath))
-        os.makedirs(folder, exist_ok=True)
-        handle, part = tempfile.mkstemp(prefix=f'.{osp.basename(filepath)}.', suffix='.part', dir=folder)
+        path = osp.realpath(filepath)  # the target of a symbolic link, so that it stays one
+        os.makedirs(osp.dirname(path), exist_ok=True)
+        part = f'{path}.{os.getpid()}.part'
         try:
-            with os.fdopen(handle, 'wb') as file:
+            with open(part, 'wb') as file:
                 file.write(obj)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(part, 0o666 & ~_umask())
-            os.replace(part, filepath)
+            os.replace(part, path)
         except BaseException:
-            os.unlink(part)
+            Path(part).unlink(missing_ok=True)
             raise
 
     LocalBackend.put = put
     return True
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def lost_last_checkpoint() -> bool:
     """mmengine's ``--resume`` trusts the file ``last_checkpoint``, which a killed process leaves empty or out of date.
 
     Not reported upstream. Where it names no file, the newest checkpoint of the folder is taken, and none if there is
-    none. Off where upstream's function already gives None for such a file.
+    none. Off where upstream's function gives None for such a file.
     """
-    from mmengine.runner import checkpoint, runner
-    upstream = checkpoint.find_latest_checkpoint
+    import mmengine.runner
+    from mmengine.logging import print_log
+    from mmengine.runner import _flexible_runner, checkpoint, runner
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, 'last_checkpoint').touch()
-        if upstream(folder) is None or upstream.__module__ == __name__:
+        if checkpoint.find_latest_checkpoint(folder) is None:
             return False
 
     def find_latest_checkpoint(path: str):
         """Path of the checkpoint to resume from in the folder ``path``, or None."""
-        named = Path(path, 'last_checkpoint')
-        if named.exists() and osp.isfile(named.read_text().strip()):
-            return named.read_text().strip()
+        note = Path(path, 'last_checkpoint')
+        named = note.read_text(errors='replace').strip() if note.exists() else ''
+        if osp.isfile(named):
+            return named
         numbered = []
         for file in Path(path).glob('*.pth'):
             match = re.fullmatch(r'(?:epoch|iter)_(\d+)', file.stem)
             if match:
                 numbered.append((int(match[1]), str(file)))
-        return max(numbered)[1] if numbered else None
+        newest = max(numbered)[1] if numbered else None
+        print_log(f'{note} names no checkpoint: ' + (f'taking {newest}' if newest else 'nothing to resume from'),
+                  logger='current')
+        return newest
 
-    checkpoint.find_latest_checkpoint = find_latest_checkpoint
-    runner.find_latest_checkpoint = find_latest_checkpoint
+    for module in (mmengine.runner, checkpoint, runner, _flexible_runner):
+        module.find_latest_checkpoint = find_latest_checkpoint
     return True
 
 

@@ -1,0 +1,3 @@
+from .ava_metric import STSSAAVAMetric
+
+__all__ = ['STSSAAVAMetric']
