@@ -60,30 +60,32 @@ def checkpoints_under_weights_only() -> bool:
     """torch >= 2.6 loads with ``weights_only=True``, which refuses what mmengine writes into its own checkpoints.
 
     https://github.com/open-mmlab/mmengine/issues/1655. Upstream's answer for 0.11 is ``weights_only=False``, which lets
-    a checkpoint run any code. Here the log history and OneCycleLR's annealing function are allowed, and any other class
-    or function is still refused. Off where mmengine loads such a checkpoint by itself, as with an older torch.
+    a checkpoint run any code. Here the log history with its statistics and OneCycleLR's annealing function are allowed,
+    and any other class or function is still refused. Off where mmengine loads these by itself, as with an older torch.
     """
     from mmengine.logging.history_buffer import HistoryBuffer
     from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
     from mmengine.runner import checkpoint
-    annealing = {name: getattr(OneCycleParamScheduler, name) for name in ('_annealing_cos', '_annealing_linear')}
     with tempfile.TemporaryDirectory() as folder:
         file = osp.join(folder, 'epoch_1.pth')
-        torch.save([HistoryBuffer([1.0], [1]), *annealing.values()], file)
+        torch.save([HistoryBuffer([1.0], [1]), OneCycleParamScheduler._annealing_cos], file)
         with contextlib.suppress(pickle.UnpicklingError):
             checkpoint.load_from_local(file, 'cpu')
             return False
 
-    def annealing_function(owner, name):
-        """Stands for ``getattr``, by which pickle finds a class's static methods: gives these two and nothing else."""
-        if owner is not OneCycleParamScheduler or name not in annealing:
+    names = {HistoryBuffer: ('min', 'max', 'current', 'mean'),
+             OneCycleParamScheduler: ('_annealing_cos', '_annealing_linear')}
+
+    def function_of(owner, name):
+        """Stands for ``getattr``, by which pickle names the functions of a class: gives these six and nothing else."""
+        if owner not in names or name not in names[owner]:
             raise pickle.UnpicklingError(f'the checkpoint asks for {name!r} of {owner!r}, which is not allowed')
-        return annealing[name]
+        return getattr(owner, name)
 
     multiarray = np.core.multiarray
-    allowed = [HistoryBuffer, np.ndarray, np.dtype, multiarray._reconstruct, multiarray.scalar]
+    allowed = [*names, (function_of, 'builtins.getattr')]
+    allowed += [np.ndarray, np.dtype, multiarray._reconstruct, multiarray.scalar]
     allowed += [type(np.dtype(kind)) for kind in ('f4', 'f8', 'i4', 'i8', 'b1')]
-    allowed += [OneCycleParamScheduler, (annealing_function, 'builtins.getattr')]
     torch.serialization.add_safe_globals(allowed)
     return True
 
@@ -157,4 +159,40 @@ def lost_last_checkpoint() -> bool:
     return True
 
 
-WORK_AROUNDS = (missing_drn_localizer, checkpoints_under_weights_only, half_written_files, lost_last_checkpoint)
+def processes_without_gpu() -> bool:
+    """mmengine's ``--launcher pytorch`` calls ``torch.cuda.set_device`` and hands a GPU to DDP, on CPUs too.
+
+    Not reported upstream. Without a GPU no device is set, gloo stands in for nccl, and DDP gets no device. Off where
+    there is a GPU, or another accelerator that mmengine knows.
+    """
+    import mmengine.dist.utils as dist_utils
+    from mmengine.device import get_device
+    from mmengine.runner import Runner
+    if get_device() != 'cpu' or dist_utils._init_dist_pytorch.__module__ == __name__:
+        return False
+
+    def init_dist_pytorch(backend, init_backend='torch', **kwargs):
+        """Join the process group that the launcher's environment variables describe."""
+        if backend == 'nccl':
+            print('No GPU: env_cfg.dist_cfg.backend=gloo stands in for nccl', flush=True)
+            backend = 'gloo'
+        torch.distributed.init_process_group(backend=backend, **kwargs)
+
+    upstream = Runner.wrap_model
+
+    def wrap_model(self, model_wrapper_cfg, model):
+        """As upstream, with a DDP that has no device."""
+        if self.distributed and model_wrapper_cfg is None:
+            model_wrapper_cfg = dict(
+                type='MMDistributedDataParallel',
+                broadcast_buffers=False,
+                find_unused_parameters=self.cfg.get('find_unused_parameters', False))
+        return upstream(self, model_wrapper_cfg, model)
+
+    dist_utils._init_dist_pytorch = init_dist_pytorch
+    Runner.wrap_model = wrap_model
+    return True
+
+
+WORK_AROUNDS = (missing_drn_localizer, checkpoints_under_weights_only, half_written_files, lost_last_checkpoint,
+                processes_without_gpu)

@@ -134,7 +134,8 @@ def draw_person(canvas: np.ndarray, person: Person, action: Action, time: float,
 def person_box(person: Person, action: Action, time: float, shift=(0, 0)) -> tuple[float, ...]:
     """Relative box x1, y1, x2, y2 around a figure, cut at the image's edges."""
     *lines, head = limbs(person, action, time)
-    points, line_radius, head_radius = np.concatenate(lines), thickness(person) / 2, 0.1 * person.height
+    points, head_radius = np.concatenate(lines), 0.1 * person.height
+    line_radius = (thickness(person) + 1) / 2  # OpenCV's smooth edges lie outside the line
     low = np.minimum(points.min(0) - line_radius, head[0] - head_radius)
     high = np.maximum(points.max(0) + line_radius, head[0] + head_radius)
     # A pixel's centre has whole coordinates.

@@ -1,0 +1,106 @@
+"""Pictures of a finished run, from the files that it left in its work folder."""
+import json
+from pathlib import Path
+from typing import List
+
+import matplotlib
+
+matplotlib.use('Agg')
+import matplotlib.pyplot as plt  # noqa: E402
+
+MEAN = 'mAP/overall'
+
+
+def read_scalars(work_dir: Path) -> List[dict]:
+    """Every logged line of a run and of the runs that it resumed, by iteration.
+
+    Args:
+        work_dir (Path): The work folder of ``mim train``.
+
+    Returns:
+        list[dict]: MMEngine's ``scalars.json`` lines; of iterations logged twice the later.
+
+    Raises:
+        FileNotFoundError: If the folder holds no log.
+    """
+    files = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
+    lines = {}
+    for file in files:
+        for line in file.read_text().splitlines():
+            entry = json.loads(line)
+            lines[entry.get('step'), 'loss' in entry] = entry
+    if not lines:
+        raise FileNotFoundError(f'{work_dir}: no */vis_data/scalars.json with log lines: give the work folder of a '
+                                'training run')
+    return [lines[key] for key in sorted(lines, key=lambda key: key[0])]
+
+
+def plot_loss(work_dir: Path, out: Path) -> Path:
+    """The training loss over the iterations, and the validation mAP where there is one.
+
+    Args:
+        work_dir (Path): The work folder of ``mim train``.
+        out (Path): The PNG to write.
+
+    Returns:
+        Path: ``out``.
+    """
+    train = [line for line in read_scalars(work_dir) if 'loss' in line]
+    val = [line for line in read_scalars(work_dir) if MEAN in line]
+    per_epoch = max(line['step'] / line['epoch'] for line in train if line.get('epoch')) if train else 1
+    figure, axes = plt.subplots(figsize=(7, 4))
+    axes.plot([line['step'] for line in train], [line['loss'] for line in train], label='training loss')
+    axes.set(xlabel='iteration', ylabel='loss', ylim=(0, None), title=Path(work_dir).name)
+    if val:
+        twin = axes.twinx()
+        # Validation is logged with the epoch as its step.
+        twin.plot([line['step'] * per_epoch for line in val], [line[MEAN] for line in val], 'o-', color='C1',
+                  label='frame-mAP@0.5')
+        twin.set(ylabel='frame-mAP@0.5', ylim=(0, 1))
+        twin.legend(loc='lower left')
+    axes.legend(loc='upper left')
+    figure.tight_layout()
+    figure.savefig(out, dpi=120)
+    plt.close(figure)
+    return out
+
+
+def newest_test_result(work_dir: Path) -> dict:
+    """The metrics of the newest ``mim test`` below a folder.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    results = []
+    for file in Path(work_dir).glob('**/*.json'):
+        if file.parent.name == file.stem:  # <time>/<time>.json, as MMEngine's LoggerHook names them
+            metrics = json.loads(file.read_text())
+            if MEAN in metrics:
+                results.append((file.stem, metrics))
+    if not results:
+        raise FileNotFoundError(f'{work_dir}: no test result below: run `mim test` with --work-dir {work_dir}/test')
+    return max(results, key=lambda result: result[0])[1]
+
+
+def plot_per_class_ap(metrics: dict, title: str, out: Path) -> Path:
+    """One bar a class.
+
+    Args:
+        metrics (dict[str, float]): ``mAP/overall`` and ``mAP/<class>``, from 0 to 1.
+        title (str): Of the picture.
+        out (Path): The PNG to write.
+
+    Returns:
+        Path: ``out``.
+    """
+    classes = {key.split('/', 1)[1]: value for key, value in metrics.items() if key.startswith('mAP/') and key != MEAN}
+    figure, axes = plt.subplots(figsize=(7, 1.2 + 0.25 * len(classes)))
+    axes.barh(list(classes), list(classes.values()))
+    axes.axvline(metrics[MEAN], color='C1', label=f'frame-mAP@0.5 {metrics[MEAN]:.3f}')
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 1), xlabel='AP', title=title)
+    axes.legend(loc='lower left')
+    figure.tight_layout()
+    figure.savefig(out, dpi=120)
+    plt.close(figure)
+    return out

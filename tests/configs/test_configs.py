@@ -1,0 +1,144 @@
+"""Every config loads, builds and agrees with itself."""
+import copy
+from pathlib import Path
+
+import mmaction
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import load_checkpoint
+from mmengine.structures import InstanceData
+
+import stssa_mm  # noqa: F401  (first: it makes mmaction.models importable)
+from conftest import REPO
+from mmaction.registry import MODELS
+from mmaction.structures import ActionDataSample
+
+CONFIGS = sorted((REPO / 'configs').rglob('*.py'))
+ROOT = REPO / 'configs' / 'stssa_ava.py'
+COMPLETE = ('stssa_ava.py', 'stssa_toy.py', 'stssa_jhmdb.py')
+
+
+def load(path):
+    return Config.fromfile(path)
+
+
+def build(cfg):
+    init_default_scope('mmaction')
+    model_cfg = copy.deepcopy(cfg.model)
+    model_cfg.init_cfg = None  # no download
+    return MODELS.build(model_cfg)
+
+
+def clip_samples(num_classes, size, with_gt=True):
+    """One clip with two people whose proposals are their boxes."""
+    boxes = torch.tensor([[4., 4., 40., 60.], [20., 10., 60., 62.]])
+    labels = torch.zeros(2, num_classes)
+    labels[0, 1] = labels[1, 2] = 1
+    sample = ActionDataSample()
+    sample.proposals = InstanceData(bboxes=boxes)
+    sample.gt_instances = InstanceData(bboxes=boxes.clone(), labels=labels)
+    sample.set_metainfo(dict(img_shape=(size, size)))
+    return [sample]
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_loads_and_val_agrees_with_test(path):
+    cfg = load(path)
+    assert cfg.val_dataloader == cfg.test_dataloader
+    assert cfg.val_evaluator == cfg.test_evaluator
+    val = cfg.val_dataloader.dataset
+    for key in ('ann_file', 'exclude_file', 'label_file'):
+        assert val[key] == cfg.val_evaluator[key], key
+    assert val.label_file == cfg.train_dataloader.dataset.label_file
+    assert cfg.train_dataloader.dataset.ann_file != val.ann_file
+    assert val.test_mode and cfg.auto_scale_lr.base_batch_size > 0
+    assert cfg.custom_imports.imports == ['stssa_mm']
+    classes = cfg.model.roi_head.bbox_head.get('num_classes', 81)
+    for part in (val, cfg.train_dataloader.dataset, cfg.val_evaluator):
+        assert part.get('num_classes', 81) == classes
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+def test_builds(path):
+    cfg = load(path)
+    # Shapes without memory; the transformer reads numbers while it is built.
+    with torch.device('cpu' if 'videomae' in path.stem else 'meta'):
+        model = build(cfg)
+    neck = cfg.model.roi_head.get('shared_head')
+    assert model.roi_head.with_shared_head == (neck is not None)
+    assert type(model.roi_head).__name__ == 'STSSARoIHead'
+    width = neck.dims if neck else cfg.model.roi_head.bbox_head.dims
+    assert model.roi_head.bbox_head.fc_cls.in_features == width
+
+
+def test_names_are_unique_and_short_children_explain_one_change():
+    names = [path.name for path in CONFIGS]
+    assert len(set(names)) == len(names)
+    for path in CONFIGS:
+        if path.name not in COMPLETE:
+            assert len(path.read_text().splitlines()) <= 8, path
+
+
+@pytest.mark.parametrize(('name', 'row'), [
+    ('row1', (('temporal_slow', 'temporal_fast'), 'GAP', 1, 512, False)),
+    ('row2', (('temporal_slow', 'temporal_fast'), 'GMP', 1, 512, False)),
+    ('row3', (('spatial_slow', 'spatial_fast'), 'GMP', 1, 512, False)),
+    ('row4', (None, 'GAP', 1, 2048, False)),
+    ('row5', (None, 'GAP', 2, 2048, False)),
+])
+def test_rows_of_table_2(name, row):
+    path, = (REPO / 'configs' / 'ablation').glob(f'*_{name}_*.py')
+    head = load(path).model.roi_head
+    neck = head.shared_head
+    assert (neck.get('branches'), head.bbox_head.pooling, neck.layers, neck.dims, neck.norm) == row
+    assert head.bbox_head.dims == neck.dims
+
+
+def test_row_6_is_the_root():
+    head = load(ROOT).model.roi_head
+    assert (head.bbox_head.pooling, head.shared_head.layers, head.shared_head.dims, head.shared_head.norm) == (
+        'GAP', 2, 2048, True)
+
+
+def test_every_trunk_key_of_the_i3d_recogniser_loads(tmp_path):
+    """MMAction2's own I3D-R50 recogniser has the checkpoint's keys: all of its trunk loads into ours, nothing is left."""
+    init_default_scope('mmaction')
+    zoo = Path(mmaction.__file__).parent / '.mim' / 'configs' / 'recognition' / 'i3d'
+    recogniser_cfg = Config.fromfile(zoo / 'i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb.py')
+    recogniser_cfg.model.backbone.pretrained = None
+    recogniser = MODELS.build(recogniser_cfg.model)
+    torch.save(dict(state_dict=recogniser.state_dict()), tmp_path / 'i3d.pth')
+
+    cfg = load(ROOT)
+    assert 'i3d_imagenet-pretrained-r50_8xb8-32x2x1' in cfg.model.init_cfg.checkpoint
+    cfg.model.roi_head.shared_head = None
+    model = build(cfg)
+    theirs = {key: value for key, value in recogniser.state_dict().items() if key.startswith('backbone.')}
+    ours = {key: value for key, value in model.state_dict().items() if key.startswith('backbone.')}
+    assert {key: value.shape for key, value in theirs.items()} == {key: value.shape for key, value in ours.items()}
+    load_checkpoint(model, str(tmp_path / 'i3d.pth'), map_location='cpu')
+    for key, value in model.state_dict().items():
+        if key.startswith('backbone.'):
+            assert torch.equal(value, theirs[key]), key
+
+
+@pytest.mark.parametrize(('name', 'frames'), [('stssa_slowonly_ava', 4), ('stssa_slowfast_ava', 32),
+                                              ('stssa_videomae_ava', 16)])
+def test_other_trunks_run_forward_and_backward(name, frames):
+    torch.manual_seed(0)
+    cfg = load(REPO / 'configs' / 'trunks' / f'{name}.py')
+    size = 64
+    if 'videomae' in name:  # its position embedding is for 14 x 14 patches
+        cfg.model.backbone.update(depth=2, img_size=size)
+    model = build(cfg)
+    clip = torch.randn(1, 3, frames, size, size)
+    losses = model.loss(clip, clip_samples(81, size))
+    losses['loss_action_cls'].backward()
+    gammas = [p for n, p in model.named_parameters() if 'gammas' in n]
+    assert len(gammas) == 8 and all(p.grad is not None and p.grad != 0 for p in gammas)
+    model.eval()
+    with torch.no_grad():
+        prediction, = model.predict(clip, clip_samples(81, size))
+    assert prediction.pred_instances.scores.shape == (2, 81)

@@ -1,0 +1,53 @@
+"""What all tests share."""
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+REPO = Path(__file__).resolve().parents[1]
+SHARED = REPO.parent / 'shared' / 'data'
+
+warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
+torch.set_num_threads(2)
+
+
+@pytest.fixture(scope='session')
+def repo():
+    """Path of the checkout."""
+    return REPO
+
+
+@pytest.fixture(scope='session')
+def shared_data():
+    """Folder of real data beside the checkout; the test is skipped, and says so, where it is not there."""
+    if not SHARED.is_dir():
+        pytest.skip(f'needs real data in {SHARED}, which is not here')
+    return SHARED
+
+
+@pytest.fixture(scope='session')
+def toy(tmp_path_factory):
+    """Folder with a small toy set."""
+    from stssa_mm.datasets.converters.toy import make_toy
+    folder = tmp_path_factory.mktemp('data') / 'toy'
+    make_toy(folder, train_videos=6, val_videos=3)
+    return folder
+
+
+@pytest.fixture(scope='session')
+def mim():
+    """Run ``mim`` in a process of its own: ``mim('train', 'mmaction', config, ...)``."""
+
+    def run(*args, check=True, **kwargs):
+        command = [str(Path(sys.executable).with_name('mim')), *map(str, args)]
+        env = dict(os.environ, OMP_NUM_THREADS='1', PYTHONWARNINGS='ignore', **kwargs.pop('env', {}))
+        result = subprocess.run(command, capture_output=True, text=True, env=env, cwd=REPO, timeout=400, **kwargs)
+        if check:
+            assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+        return result
+
+    return run

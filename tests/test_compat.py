@@ -1,0 +1,369 @@
+import ast
+import functools
+import importlib
+import inspect
+import os
+import pickle
+import resource
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import mmengine.fileio
+import mmengine.runner
+import pytest
+import torch
+from mmengine.fileio import LocalBackend
+from mmengine.fileio.backends import local_backend
+from mmengine.logging.history_buffer import HistoryBuffer
+from mmengine.model import BaseModel
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
+from mmengine.runner import Runner, checkpoint, runner
+
+import stssa_mm
+from stssa_mm import compat
+
+
+def upstream(module, name):
+    """A function or class as the package's own source defines it, whatever has been put in its place."""
+    source = Path(module.__file__).read_text()
+    node = next(node for node in ast.parse(source).body if getattr(node, 'name', None) == name)
+    namespace = dict(vars(module))
+    exec(compile(ast.Module([node], []), module.__file__, 'exec'), namespace)
+    return namespace[name]
+
+
+def test_every_work_around_of_this_stack_is_on_and_says_why():
+    assert compat.switched_on == [work_around.__name__ for work_around in compat.WORK_AROUNDS]
+    for work_around in compat.WORK_AROUNDS:
+        text = inspect.getdoc(work_around)
+        assert 'https://github.com/open-mmlab/' in text or 'Not reported upstream.' in text
+        assert 'off where' in text.lower()
+
+
+def test_applying_or_importing_twice_changes_nothing():
+    def state():
+        return (LocalBackend.put, runner.find_latest_checkpoint, sys.modules['mmaction.models.localizers.drn'],
+                list(compat.switched_on), set(torch.serialization.get_safe_globals()))
+    before = state()
+    assert compat.apply() == []
+    importlib.reload(stssa_mm)
+    assert state() == before
+
+
+# missing_drn_localizer
+
+
+@pytest.fixture
+def mmaction(tmp_path, monkeypatch):
+    """A package mmaction in a folder of its own, as if not imported yet."""
+    for name in [name for name in sys.modules if name == 'mmaction' or name.startswith('mmaction.models.localizers')]:
+        monkeypatch.delitem(sys.modules, name)
+    folder = tmp_path / 'mmaction' / 'models' / 'localizers'
+    folder.mkdir(parents=True)
+    (tmp_path / 'mmaction' / '__init__.py').touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    yield folder
+    for name in ('mmaction.models.localizers.drn', 'mmaction.models.localizers.drn.drn'):
+        sys.modules.pop(name, None)
+
+
+def test_installed_mmaction_models_can_be_imported():
+    import mmaction.models.localizers as localizers
+    with pytest.raises(ImportError, match='install mmaction2 from source'):
+        localizers.DRN()
+
+
+def test_drn_stand_in_where_the_wheel_lacks_it(mmaction):
+    assert compat.missing_drn_localizer() is True
+    assert 'mmaction.models.localizers.drn.drn' in sys.modules
+    assert compat.missing_drn_localizer() is False
+
+
+def test_no_drn_stand_in_where_mmaction_has_it(mmaction):
+    (mmaction / 'drn').mkdir()
+    assert compat.missing_drn_localizer() is False
+    assert 'mmaction.models.localizers.drn' not in sys.modules
+
+
+def test_no_drn_stand_in_without_mmaction(mmaction, monkeypatch):
+    monkeypatch.setattr(compat.importlib.util, 'find_spec', lambda name: None)
+    assert compat.missing_drn_localizer() is False
+
+
+# checkpoints_under_weights_only
+
+
+@pytest.fixture
+def no_safe_globals():
+    """torch's list of allowed classes as it is before any work-around."""
+    kept = torch.serialization.get_safe_globals()
+    torch.serialization.clear_safe_globals()
+    yield
+    torch.serialization.clear_safe_globals()
+    torch.serialization.add_safe_globals(kept)
+
+
+def log_history():
+    history = HistoryBuffer([0.5, 1.5], [1, 1])
+    history.update(4.0, 2)
+    return history
+
+
+def test_checkpoint_with_log_history_fails_without_and_loads_with_the_work_around(tmp_path, no_safe_globals):
+    torch.save({'state_dict': {}, 'message_hub': {'log_scalars': {'train/loss': log_history()}}}, tmp_path / 'a.pth')
+    load = functools.partial(checkpoint._load_checkpoint, str(tmp_path / 'a.pth'))
+    with pytest.raises(pickle.UnpicklingError, match='HistoryBuffer'):
+        load()
+    assert compat.checkpoints_under_weights_only() is True
+    history = load()['message_hub']['log_scalars']['train/loss']
+    assert [values.tolist() for values in history.data] == [[0.5, 1.5, 4.0], [1, 1, 2]]
+    assert (history.statistics('mean'), history.statistics('min'), history.statistics('max')) == (1.5, 0.5, 4.0)
+    assert history.statistics('current') == 4.0
+
+
+def test_nothing_is_allowed_where_mmengine_loads_by_itself(monkeypatch, no_safe_globals):
+    monkeypatch.setattr(checkpoint, 'load_from_local', lambda file, where: torch.load(file, where, weights_only=False))
+    assert compat.checkpoints_under_weights_only() is False
+    assert torch.serialization.get_safe_globals() == []
+
+
+@pytest.mark.parametrize('function', [OneCycleParamScheduler._annealing_cos, OneCycleParamScheduler._annealing_linear])
+def test_annealing_functions_load_as_themselves(tmp_path, function):
+    torch.save({'anneal_func': function}, tmp_path / 'a.pth')
+    assert torch.load(tmp_path / 'a.pth', weights_only=True)['anneal_func'] is function
+
+
+class Reduced:
+    """Is pickled as the call ``function(*args)``."""
+
+    def __init__(self, function, *args):
+        self.call = function, args
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize('function, code', [
+    (os.system, 'touch {}'), (eval, 'open({!r}, "w")'), (exec, 'open({!r}, "w")')])
+def test_hostile_checkpoint_is_refused_and_runs_nothing(tmp_path, function, code):
+    marker, file = tmp_path / 'marker', tmp_path / 'a.pth'
+    torch.save({'state_dict': {}, 'meta': Reduced(function, code.format(str(marker)))}, file)
+    with pytest.raises(pickle.UnpicklingError):
+        checkpoint.load_checkpoint(torch.nn.Linear(1, 1), str(file))
+    assert not marker.exists()
+    torch.load(file, weights_only=False)
+    assert marker.exists()  # so the code in the file is really one that would have run
+
+
+@pytest.mark.parametrize('owner, name', [
+    (HistoryBuffer, '__subclasses__'), (HistoryBuffer, '__init__'), (HistoryBuffer, 'register_statistics'),
+    (OneCycleParamScheduler, 'build_iter_from_epoch'), (OneCycleParamScheduler, 'min'), (torch.Size, '__class__')])
+def test_stand_in_for_getattr_gives_nothing_else(tmp_path, owner, name):
+    torch.save(Reduced(getattr, owner, name), tmp_path / 'a.pth')
+    with pytest.raises(pickle.UnpicklingError, match='which is not allowed'):
+        torch.load(tmp_path / 'a.pth', weights_only=True)
+
+
+class Tiny(BaseModel):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(1, 1)
+        torch.nn.init.ones_(self.layer.weight)
+
+    def forward(self, inputs, mode='loss'):
+        return {'loss': (self.layer(torch.stack(inputs)) - 3).square().mean()}
+
+
+def train(folder, epochs, resume=False):
+    """A run with the optimizer and the schedule of configs/stssa_jhmdb.py."""
+    made = Runner(
+        Tiny(), str(folder), resume=resume, log_level='ERROR', experiment_name=f'{folder.name}-{epochs}-{resume}',
+        train_dataloader={'dataset': [{'inputs': torch.tensor([float(i)])} for i in range(4)], 'batch_size': 2,
+                          'sampler': {'type': 'DefaultSampler', 'shuffle': False}},
+        train_cfg={'by_epoch': True, 'max_epochs': epochs},
+        optim_wrapper={'optimizer': {'type': 'AdamW', 'lr': 2e-3, 'weight_decay': 0.05}},
+        param_scheduler=[{'type': 'OneCycleLR', 'eta_max': 2e-3, 'total_steps': 4, 'pct_start': 0.2, 'by_epoch': True,
+                          'convert_to_iter_based': True}],
+        default_hooks={'checkpoint': {'type': 'CheckpointHook', 'interval': 1}})
+    made.train()
+    return made
+
+
+def test_resumed_adamw_and_onecycle_go_on_as_if_never_stopped(tmp_path):
+    whole = train(tmp_path / 'whole', 4)
+    part = tmp_path / 'part'
+    part.mkdir()
+    shutil.copy(tmp_path / 'whole' / 'epoch_2.pth', part)
+    (part / 'last_checkpoint').touch()  # as a process leaves it that is killed between opening and writing it
+    resumed = train(part, 4, resume=True)
+    assert resumed.message_hub.get_scalar('train/loss').data[0].size == 8  # with the 4 steps from before the stop
+    assert resumed.optim_wrapper.get_lr() == whole.optim_wrapper.get_lr()
+    for key, value in whole.model.state_dict().items():
+        assert torch.equal(resumed.model.state_dict()[key], value), key
+    losses = [run.message_hub.get_scalar('train/loss').data[0].tolist() for run in (resumed, whole)]
+    assert losses[0] == losses[1]
+
+
+# half_written_files
+
+
+@pytest.fixture
+def upstream_put(monkeypatch):
+    put = upstream(local_backend, 'LocalBackend').put
+    monkeypatch.setattr(LocalBackend, 'put', put)
+    return put
+
+
+def put_and_be_killed(path, size, limit):
+    """Let a process write ``size`` bytes and be killed by the system when ``limit`` of them are written."""
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        try:
+            LocalBackend().put(b'n' * size, path)
+        finally:
+            os._exit(0)
+    assert os.waitpid(child, 0)[1] & 0x7f == signal.SIGXFSZ
+
+
+def test_upstream_killed_while_writing_leaves_half_a_file(tmp_path, upstream_put):
+    """The fault itself: where this fails, upstream is healthy and the work-around can go."""
+    path = tmp_path / 'epoch_1.pth'
+    path.write_bytes(b'old')
+    put_and_be_killed(path, 100000, 5000)
+    assert path.read_bytes() == b'n' * 5000
+
+
+def test_killed_while_writing_leaves_the_old_file_whole(tmp_path):
+    path = tmp_path / 'epoch_1.pth'
+    path.write_bytes(b'old')
+    put_and_be_killed(path, 100000, 5000)
+    assert path.read_bytes() == b'old'
+
+
+def test_killed_while_writing_leaves_no_file_under_the_final_name(tmp_path):
+    put_and_be_killed(tmp_path / 'epoch_1.pth', 100000, 5000)
+    assert [file.suffix for file in tmp_path.iterdir()] == ['.part']
+    assert runner.find_latest_checkpoint(str(tmp_path)) is None
+
+
+def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    def disk_full(handle):
+        raise OSError('No space left on device')
+    path = tmp_path / 'epoch_1.pth'
+    path.write_bytes(b'old')
+    monkeypatch.setattr(os, 'fsync', disk_full)
+    with pytest.raises(OSError, match='No space left'):
+        LocalBackend().put(b'new', path)
+    assert path.read_bytes() == b'old' and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize('kind', [str, Path])
+def test_put_makes_folders_overwrites_and_obeys_the_umask(tmp_path, kind):
+    path = tmp_path / 'new' / 'folder' / 'a.bin'
+    mask = os.umask(0o027)
+    try:
+        LocalBackend().put(b'one', kind(path))
+        LocalBackend().put(b'two', kind(path))
+    finally:
+        os.umask(mask)
+    assert path.read_bytes() == b'two' and path.stat().st_mode & 0o777 == 0o640
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_put_in_the_working_directory_and_through_a_link(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    LocalBackend().put(b'one', 'a.bin')
+    Path('link').symlink_to('a.bin')
+    mmengine.fileio.put(b'two', 'link')
+    assert Path('a.bin').read_bytes() == b'two' and Path('link').is_symlink()
+
+
+def test_put_is_replaced_where_upstream_writes_in_place(upstream_put):
+    assert compat.half_written_files() is True
+    assert LocalBackend.put is not upstream_put
+
+
+def test_put_is_left_alone_where_upstream_writes_aside(monkeypatch):
+    def healthy(self, obj, filepath):
+        Path(f'{filepath}.tmp').write_bytes(obj)
+        os.replace(f'{filepath}.tmp', filepath)
+    monkeypatch.setattr(LocalBackend, 'put', healthy)
+    assert compat.half_written_files() is False
+    assert LocalBackend.put is healthy
+
+
+# lost_last_checkpoint
+
+
+@pytest.fixture
+def work_dir(tmp_path):
+    """A folder in which the newest checkpoint is not the last by name, and nothing else counts."""
+    for name in ('epoch_2.pth', 'epoch_9.pth', 'epoch_10.pth', 'epoch_11.pth.123.part', '.epoch_12.pth.part',
+                 'best_mAP_epoch_40.pth', 'epoch_x.pth', 'notes.txt'):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def latest(work_dir, note=None):
+    if note is not None:
+        (work_dir / 'last_checkpoint').write_bytes(note)
+    found = runner.find_latest_checkpoint(str(work_dir))
+    return found and Path(found).relative_to(work_dir).as_posix()
+
+
+def test_last_checkpoint_that_names_a_file_is_believed(work_dir):
+    assert latest(work_dir, f'{work_dir}/epoch_2.pth\n'.encode()) == 'epoch_2.pth'
+
+
+@pytest.mark.parametrize('note', [
+    b'', b'\n', b'{}/epoch_1', b'{}/epoch_', b'{}', b'{}/epoch_3.pth', b'/moved/epoch_2.pth', b'\0\0\0\0', b'\xff\xfe'])
+def test_last_checkpoint_that_names_no_file_gives_the_newest(work_dir, note):
+    assert latest(work_dir, note.replace(b'{}', str(work_dir).encode())) == 'epoch_10.pth'
+
+
+def test_no_last_checkpoint_gives_the_newest(work_dir):
+    assert latest(work_dir) == 'epoch_10.pth'
+
+
+def test_iterations_count_too(tmp_path):
+    for name in ('iter_900.pth', 'iter_1000.pth'):
+        (tmp_path / name).touch()
+    assert latest(tmp_path, b'') == 'iter_1000.pth'
+
+
+@pytest.mark.parametrize('note', [None, b'', b'epoch_3.pth'])
+def test_no_checkpoint_at_all_gives_none(tmp_path, note):
+    (tmp_path / 'epoch_5.pth.77.part').touch()
+    assert latest(tmp_path, note) is None
+
+
+def test_missing_folder_gives_none(tmp_path):
+    assert runner.find_latest_checkpoint(str(tmp_path / 'none')) is None
+
+
+MODULES = (mmengine.runner, checkpoint, runner, mmengine.runner._flexible_runner)
+
+
+def test_search_is_replaced_everywhere_where_upstream_believes_an_empty_file(tmp_path, monkeypatch):
+    faulty = upstream(checkpoint, 'find_latest_checkpoint')
+    (tmp_path / 'last_checkpoint').touch()
+    assert faulty(str(tmp_path)) == ''  # the fault itself
+    for module in MODULES:
+        monkeypatch.setattr(module, 'find_latest_checkpoint', faulty)
+    assert compat.lost_last_checkpoint() is True
+    assert len({module.find_latest_checkpoint for module in MODULES}) == 1
+    assert runner.find_latest_checkpoint(str(tmp_path)) is None
+
+
+def test_search_is_left_alone_where_upstream_gives_none(monkeypatch):
+    def healthy(path):
+        return None
+    monkeypatch.setattr(checkpoint, 'find_latest_checkpoint', healthy)
+    before = runner.find_latest_checkpoint
+    assert compat.lost_last_checkpoint() is False
+    assert runner.find_latest_checkpoint is before and checkpoint.find_latest_checkpoint is healthy
