@@ -9,16 +9,13 @@ model = dict(
         depth=18,
         base_channels=16,
         conv1_kernel=(3, 7, 7),
-        conv1_stride_t=1,
-        pool1_stride_t=2,
+        pool1_stride_t=1,
         with_pool2=False,  # 16 frames to T = 8
-        spatial_strides=(1, 2, 1, 1),
         inflate=(1, 1, 1, 1),
         inflate_style='3x3x3'),
     roi_head=dict(
-        bbox_roi_extractor=dict(featmap_stride=8),
-        shared_head=dict(in_channels=128, dims=128),
-        bbox_head=dict(dims=128, num_classes=num_classes)))
+        shared_head=dict(in_channels=128, dims=64),
+        bbox_head=dict(dims=64, num_classes=num_classes)))
 
 train_pipeline = [
     dict(type='DecordInit'),

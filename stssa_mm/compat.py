@@ -167,7 +167,7 @@ def processes_without_gpu() -> bool:
     """
     import mmengine.dist.utils as dist_utils
     from mmengine.device import get_device
-    from mmengine.runner import Runner
+    from mmengine.model import MMDistributedDataParallel
     if get_device() != 'cpu' or dist_utils._init_dist_pytorch.__module__ == __name__:
         return False
 
@@ -178,19 +178,14 @@ def processes_without_gpu() -> bool:
             backend = 'gloo'
         torch.distributed.init_process_group(backend=backend, **kwargs)
 
-    upstream = Runner.wrap_model
+    upstream = MMDistributedDataParallel.__init__
 
-    def wrap_model(self, model_wrapper_cfg, model):
-        """As upstream, with a DDP that has no device."""
-        if self.distributed and model_wrapper_cfg is None:
-            model_wrapper_cfg = dict(
-                type='MMDistributedDataParallel',
-                broadcast_buffers=False,
-                find_unused_parameters=self.cfg.get('find_unused_parameters', False))
-        return upstream(self, model_wrapper_cfg, model)
+    def init_without_device(self, module, *args, device_ids=None, **kwargs):
+        """As upstream, without the device."""
+        upstream(self, module, *args, **kwargs)
 
     dist_utils._init_dist_pytorch = init_dist_pytorch
-    Runner.wrap_model = wrap_model
+    MMDistributedDataParallel.__init__ = init_without_device
     return True
 
 

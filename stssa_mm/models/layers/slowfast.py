@@ -4,6 +4,8 @@ Source: "Spatio-Temporal SlowFast Self-Attention Network for Action Recognition"
 
 Shapes: R RoIs, C channels, T time steps, H x W the RoI's size, P = H * W locations, Ck = C / reduction key channels.
 """
+import math
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -30,9 +32,12 @@ def key_channels(channels: int, reduction: int) -> int:
 
 
 def init_key_and_query(*convs: nn.Conv3d) -> None:
-    """Small normal weights: Kaiming ones saturate the unscaled softmax, which then passes no gradient."""
+    """Normal weights of 0.01, less for a larger kernel, which sums more products.
+
+    Kaiming weights saturate the unscaled softmax, which then passes no gradient.
+    """
     for conv in convs:
-        nn.init.normal_(conv.weight, std=0.01)
+        nn.init.normal_(conv.weight, std=0.01 / math.prod(conv.kernel_size)**0.5)
         nn.init.zeros_(conv.bias)
 
 
@@ -54,6 +59,13 @@ def scaled_attention(query: Tensor, key: Tensor, value: Tensor, key_scale: bool)
         # With a head axis of 1, which the memory-efficient kernels ask for.
         return F.scaled_dot_product_attention(
             query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1), scale=scale).squeeze(1)
+
+
+def kernels_of(branches, kernels) -> dict:
+    """Branch name to kernel; a name without a kernel, or none at all, is a ValueError."""
+    if not branches or not set(branches) <= set(kernels):
+        raise ValueError(f'branches={tuple(branches)}: expected one or more of {tuple(kernels)}')
+    return {name: kernels[name] for name in branches}
 
 
 class SlowFastAttention(nn.Module):

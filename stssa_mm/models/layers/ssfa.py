@@ -4,7 +4,8 @@ from typing import Mapping, Sequence
 import torch.nn as nn
 from torch import Tensor
 
-from .slowfast import DEFAULT_KERNELS, SlowFastAttention, scaled_attention, init_key_and_query, key_channels, same_conv3d
+from .slowfast import (DEFAULT_KERNELS, SlowFastAttention, init_key_and_query, key_channels, kernels_of, same_conv3d,
+                       scaled_attention)
 
 
 class SpatialAttention(nn.Module):
@@ -62,6 +63,6 @@ class SpatialSlowFastAttention(SlowFastAttention):
                  reduction: int = 8,
                  key_scale: bool = False) -> None:
         super().__init__({
-            name: SpatialAttention(channels, kernels[name], reduction, key_scale)
-            for name in branches
+            name: SpatialAttention(channels, kernel, reduction, key_scale)
+            for name, kernel in kernels_of(branches, kernels).items()
         })

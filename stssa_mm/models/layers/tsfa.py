@@ -4,7 +4,8 @@ from typing import Mapping, Sequence
 import torch.nn as nn
 from torch import Tensor
 
-from .slowfast import DEFAULT_KERNELS, SlowFastAttention, scaled_attention, init_key_and_query, key_channels, same_conv3d
+from .slowfast import (DEFAULT_KERNELS, SlowFastAttention, init_key_and_query, key_channels, kernels_of, same_conv3d,
+                       scaled_attention)
 
 TOKENS = ('channel_time', 'time')
 
@@ -96,6 +97,6 @@ class TemporalSlowFastAttention(SlowFastAttention):
                  key_scale: bool = False,
                  attend: str = 'channel_time') -> None:
         super().__init__({
-            name: TemporalAttention(channels, kernels[name], reduction, key_scale, attend)
-            for name in branches
+            name: TemporalAttention(channels, kernel, reduction, key_scale, attend)
+            for name, kernel in kernels_of(branches, kernels).items()
         })

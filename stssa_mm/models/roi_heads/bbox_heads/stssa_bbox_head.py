@@ -1,5 +1,6 @@
 """The classifier over refined RoI features."""
 import torch
+import torch.nn.functional as F
 from mmaction.models.roi_heads.bbox_heads import BBoxHeadAVA
 from torch import Tensor
 
@@ -37,6 +38,8 @@ class STSSABBoxHead(BBoxHeadAVA):
         if x.shape[1] != self.in_channels:
             raise ValueError(f'model.roi_head.bbox_head.dims={self.in_channels}, but the features have {x.shape[1]} '
                              'channels: set it to that')
+        if not len(x):  # upstream's view(0, -1) is an error
+            return self.fc_cls(x.flatten(2).sum(2))
         return super().forward(x)
 
     def loss_and_target(self, cls_score: Tensor, rois: Tensor, sampling_results: list, rcnn_train_cfg, **kwargs) -> dict:
@@ -55,15 +58,18 @@ class STSSABBoxHead(BBoxHeadAVA):
             if result.pos_gt_labels.ndim == 2 and result.pos_gt_labels.shape[1] != self.num_classes:
                 raise ValueError(f'model.roi_head.bbox_head.num_classes={self.num_classes}, but the dataset has '
                                  f'num_classes={result.pos_gt_labels.shape[1]}: set both to the classes + 1')
-        if any(len(result.pos_priors) for result in sampling_results):
+        first = int(self.background_class)  # upstream's loss takes the RoIs that have an action
+        if any(result.pos_gt_labels[..., first:].any() for result in sampling_results):
             return super().loss_and_target(cls_score, rois, sampling_results, rcnn_train_cfg, **kwargs)
         zero = torch.zeros_like(cls_score.detach().sum())
         losses = {'recall@thr=0.5': zero, 'prec@thr=0.5': zero}
         for k in self.topk:
             losses.update({f'recall@top{k}': zero, f'prec@top{k}': zero})
-        losses['loss_action_cls'] = cls_score.sum() * 0
+        losses['loss_action_cls'] = cls_score[:0].sum()
         return dict(loss_bbox=losses, bbox_targets=None)
 
-    def _predict_by_feat_single(self, roi: Tensor, *args, **kwargs):
+    def _predict_by_feat_single(self, roi: Tensor, cls_score: Tensor, *args, **kwargs):
+        if self.background_class and not self.multilabel:  # the softmax of the loss leaves the background out
+            cls_score = F.pad(cls_score[:, 1:], (1, 0), value=float('-inf'))
         # Upstream scales the boxes in place.
-        return super()._predict_by_feat_single(roi.clone(), *args, **kwargs)
+        return super()._predict_by_feat_single(roi.clone(), cls_score, *args, **kwargs)

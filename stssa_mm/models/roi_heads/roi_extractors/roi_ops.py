@@ -15,23 +15,23 @@ def _align_weights(start: Tensor, size: Tensor, bins: int, samples: Tensor, leng
         start (Tensor): (R,) where the RoI starts, in cells.
         size (Tensor): (R,) the RoI's size in cells.
         bins (int): Bins on this axis.
-        samples (Tensor): (R,) samples a bin.
+        samples (Tensor): (R,) samples a bin; 0: the bin is 0.
         length (int): Cells on this axis.
 
     Returns:
         Tensor: (R, bins, length).
     """
-    most = int(samples.max())
-    index = torch.arange(most, device=start.device)
+    index = torch.arange(int(samples.max()), device=start.device)
+    divisor = samples.clamp(min=1)[:, None, None]
     bin_size = (size / bins)[:, None, None]
-    offset = (index + 0.5) * bin_size / samples[:, None, None]  # (R, 1, most)
+    offset = (index + 0.5) * bin_size / divisor  # (R, 1, most)
     position = start[:, None, None] + torch.arange(bins, device=start.device)[:, None] * bin_size + offset
     counts = (index < samples[:, None])[:, None] & (position >= -1) & (position <= length)
     position = position.clamp(min=0)
     low = position.long().clamp(max=length - 1)
     high = (low + 1).clamp(max=length - 1)
     share = torch.where(low == length - 1, torch.zeros_like(position), position - low)
-    counts = counts / samples[:, None, None]
+    counts = counts / divisor
     weights = start.new_zeros(len(start), bins, length)
     weights.scatter_add_(2, low, (1 - share) * counts)
     return weights.scatter_add_(2, high, share * counts)
@@ -65,7 +65,7 @@ def roi_align(features: Tensor, rois: Tensor, output_size: Tuple[int, int], spat
     for axis, (bins, length) in enumerate([(output_size[1], width), (output_size[0], height)]):
         samples = torch.full_like(sizes[:, axis], sampling_ratio) if sampling_ratio > 0 else torch.ceil(
             sizes[:, axis] / bins)
-        weights.append(_align_weights(boxes[:, axis], sizes[:, axis], bins, samples.clamp(min=1), length))
+        weights.append(_align_weights(boxes[:, axis], sizes[:, axis], bins, samples.clamp(min=0), length))
     columns, rows = weights
     return torch.einsum('rhy,rcyx,rwx->rchw', rows, features[rois[:, 0].long()], columns)
 
@@ -110,4 +110,4 @@ def roi_pool(features: Tensor, rois: Tensor, output_size: Tuple[int, int], spati
         cells = [bin_maxima(strip, rows, 1) if strip is not None else [None] * len(rows) for strip in strips]
         zero = empty.expand(features.shape[1])
         pooled.append(torch.stack([torch.stack([zero if c is None else c for c in column], 1) for column in cells], 2))
-    return torch.stack(pooled)
+    return torch.stack(pooled) + features[:0].sum()  # adds 0: a gradient path where all bins are empty

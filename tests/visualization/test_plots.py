@@ -1,0 +1,35 @@
+import json
+
+import matplotlib.image
+import pytest
+
+from stssa_mm.visualization.plots import newest_test_result, plot_loss, plot_per_class_ap, read_scalars
+
+
+def write_log(folder, lines):
+    (folder / 'vis_data').mkdir(parents=True)
+    (folder / 'vis_data' / 'scalars.json').write_text(''.join(json.dumps(line) + '\n' for line in lines))
+
+
+def test_a_resumed_run_replaces_what_it_repeats(tmp_path):
+    write_log(tmp_path / '20260101_000000', [dict(loss=3.0, epoch=1, step=1), dict(loss=2.0, epoch=2, step=2)])
+    write_log(tmp_path / '20260101_010000', [dict(loss=1.5, epoch=2, step=2), {'mAP/overall': 0.5, 'step': 2}])
+    lines = read_scalars(tmp_path)
+    assert [line['loss'] for line in lines if 'loss' in line] == [3.0, 1.5]
+    assert [line['mAP/overall'] for line in lines if 'mAP/overall' in line] == [0.5]
+    assert matplotlib.image.imread(plot_loss(tmp_path, tmp_path / 'loss.png')).std() > 0
+
+
+def test_the_newest_test_is_taken(tmp_path):
+    for time, value in (('20260101_000000', 0.1), ('20260102_000000', 0.2)):
+        (tmp_path / 'test' / time).mkdir(parents=True)
+        (tmp_path / 'test' / time / f'{time}.json').write_text(json.dumps({'mAP/overall': value, 'mAP/kick': 0.3}))
+    metrics = newest_test_result(tmp_path)
+    assert metrics['mAP/overall'] == 0.2
+    assert matplotlib.image.imread(plot_per_class_ap(metrics, 'run', tmp_path / 'ap.png')).std() > 0
+
+
+@pytest.mark.parametrize('read', [read_scalars, newest_test_result])
+def test_an_empty_folder_is_named(read, tmp_path):
+    with pytest.raises(FileNotFoundError, match=str(tmp_path)):
+        read(tmp_path)
