@@ -52,8 +52,8 @@ class STSSAAVADataset(AVADataset):
         for key in ('ann_file', 'label_file', 'exclude_file', 'proposal_file'):
             path = getattr(self, key)
             if path is not None and not osp.isfile(path):
-                raise FileNotFoundError(f'dataset.{key}={path!r}: no such file (working directory: {osp.abspath(".")}). '
-                                        'See data/README.md for how to make it, or correct the key')
+                raise FileNotFoundError(f'dataset.{key}={path!r}: no such file (working directory '
+                                        f'{osp.abspath(".")}). See data/README.md for how to make it, or correct the key')
         samples = super().load_data_list()
         if not self.use_frames:
             for sample in samples:

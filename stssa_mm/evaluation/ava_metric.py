@@ -4,8 +4,7 @@ from typing import Dict, List
 
 import numpy as np
 from mmaction.evaluation import read_labelmap
-from mmaction.evaluation.functional.ava_evaluation.metrics import (compute_average_precision,
-                                                                   compute_precision_recall)
+from mmaction.evaluation.functional.ava_evaluation.metrics import compute_average_precision, compute_precision_recall
 from mmaction.evaluation.functional.ava_utils import make_image_key, read_csv, read_exclusions, tpfp_single
 from mmaction.evaluation.metrics import AVAMetric
 from mmengine.logging import MMLogger

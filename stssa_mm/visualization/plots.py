@@ -6,7 +6,7 @@ from typing import List
 import matplotlib
 
 matplotlib.use('Agg')
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 MEAN = 'mAP/overall'
 

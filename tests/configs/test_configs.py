@@ -5,15 +5,15 @@ from pathlib import Path
 import mmaction
 import pytest
 import torch
+from conftest import REPO
+from mmaction.registry import MODELS
+from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from mmengine.structures import InstanceData
 
 import stssa_mm  # noqa: F401  (first: it makes mmaction.models importable)
-from conftest import REPO
-from mmaction.registry import MODELS
-from mmaction.structures import ActionDataSample
 
 CONFIGS = sorted((REPO / 'configs').rglob('*.py'))
 ROOT = REPO / 'configs' / 'stssa_ava.py'
@@ -103,7 +103,7 @@ def test_row_6_is_the_root():
 
 
 def test_every_trunk_key_of_the_i3d_recogniser_loads(tmp_path):
-    """MMAction2's own I3D-R50 recogniser has the checkpoint's keys: all of its trunk loads into ours, nothing is left."""
+    """MMAction2's own I3D-R50 recogniser has the checkpoint's keys: its whole trunk loads into ours."""
     init_default_scope('mmaction')
     zoo = Path(mmaction.__file__).parent / '.mim' / 'configs' / 'recognition' / 'i3d'
     recogniser_cfg = Config.fromfile(zoo / 'i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb.py')

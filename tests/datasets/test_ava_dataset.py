@@ -37,7 +37,8 @@ def test_videos_are_found_by_id_and_suffix(toy):
 
 @pytest.mark.parametrize('key', ['ann_file', 'exclude_file', 'label_file', 'proposal_file'])
 def test_a_missing_file_is_named_with_its_key(toy, key):
-    with pytest.raises(FileNotFoundError, match=rf"^dataset\.{key}='/nowhere/x': no such file[^\n]*data/README\.md[^\n]*$"):
+    message = rf"^dataset\.{key}='/nowhere/x': no such file[^\n]*data/README\.md[^\n]*$"
+    with pytest.raises(FileNotFoundError, match=message):
         dataset(toy, **{key: '/nowhere/x'})
 
 

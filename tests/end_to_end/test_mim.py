@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from conftest import REPO
 
 TOY = REPO / 'configs' / 'stssa_toy.py'
@@ -79,8 +78,8 @@ def test_test_gives_the_validation_metrics(trained, mim, toy, tmp_path):
 
 
 def test_two_gloo_processes_give_the_metrics_of_one(trained, mim, toy, tmp_path):
-    mim('test', 'mmaction', TOY, '--checkpoint', trained / 'epoch_2.pth', '--work-dir', tmp_path, '--launcher', 'pytorch',
-        '--gpus', 2, *options(toy))
+    mim('test', 'mmaction', TOY, '--checkpoint', trained / 'epoch_2.pth', '--work-dir', tmp_path, '--launcher',
+        'pytorch', '--gpus', 2, *options(toy))
     one = logged(trained, 'mAP/overall')[-1]
     assert metrics_of(tmp_path)['mAP/overall'] == pytest.approx(one, abs=1e-6)
 

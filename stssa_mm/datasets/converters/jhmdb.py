@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Dict, List
 
-import cv2
 import numpy as np
+from PIL import Image
 from scipy.io import loadmat
 from tqdm import tqdm
 
@@ -43,7 +43,7 @@ def read_split(folder: Path, split: int) -> Dict[str, str]:
                 continue
             match = re.fullmatch(r'(.+)\.avi ([012])', line.strip())
             if not match:
-                raise ValueError(f'{file}:{number}: {line!r}: expected "<clip>.avi <1 for train, 2 for test, 0 for none>"')
+                raise ValueError(f'{file}:{number}: {line!r}: expected "<clip>.avi <1 train, 2 test, 0 none>"')
             if match[2] in SUBSETS:
                 subsets[f'{action}/{match[1]}'] = SUBSETS[match[2]]
     return subsets
@@ -80,7 +80,7 @@ def rgb_frames(folder: Path, count: int):
     if len(files) != count:
         raise ValueError(f'{folder}: {len(files)} png files for {count} masks: extract Rename_Images again')
     for file in files:
-        yield cv2.imread(str(file))[..., ::-1]
+        yield np.asarray(Image.open(file).convert('RGB'))
 
 
 def convert_jhmdb(release: Path, out: Path, split: int = 1, train_stride: int = 1, test_stride: int = 1) -> dict:

@@ -4,8 +4,15 @@ from typing import Mapping, Sequence
 import torch.nn as nn
 from torch import Tensor
 
-from .slowfast import (DEFAULT_KERNELS, SlowFastAttention, init_key_and_query, key_channels, kernels_of, same_conv3d,
-                       scaled_attention)
+from .slowfast import (
+    DEFAULT_KERNELS,
+    SlowFastAttention,
+    init_key_and_query,
+    kernels_of,
+    key_channels,
+    same_conv3d,
+    scaled_attention,
+)
 
 TOKENS = ('channel_time', 'time')
 

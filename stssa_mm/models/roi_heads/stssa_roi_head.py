@@ -40,7 +40,7 @@ class STSSARoIHead(AVARoIHead):
 
     def _sample(self, proposals: Tensor, gt_instances: InstanceData) -> SamplingResult:
         """Assign ground truth to proposals and draw RoIs from them."""
-        priors = InstanceData(priors=proposals.reshape(-1, 4))
+        priors = InstanceData(priors=proposals.reshape(len(proposals), 4))
         if len(gt_instances.bboxes) and len(proposals):
             assigned = self.bbox_assigner.assign(priors, gt_instances, None)
         else:  # upstream's assigner needs both

@@ -42,7 +42,8 @@ class STSSABBoxHead(BBoxHeadAVA):
             return self.fc_cls(x.flatten(2).sum(2))
         return super().forward(x)
 
-    def loss_and_target(self, cls_score: Tensor, rois: Tensor, sampling_results: list, rcnn_train_cfg, **kwargs) -> dict:
+    def loss_and_target(self, cls_score: Tensor, rois: Tensor, sampling_results: list, rcnn_train_cfg,
+                        **kwargs) -> dict:
         """As upstream; without a positive RoI the losses are zero and keep a gradient path, where upstream has nan.
 
         Args:
