@@ -53,7 +53,7 @@ class STSSAAVADataset(AVADataset):
             path = getattr(self, key)
             if path is not None and not osp.isfile(path):
                 raise FileNotFoundError(f'dataset.{key}={path!r}: no such file (working directory '
-                                        f'{osp.abspath(".")}). See data/README.md for how to make it, or correct the key')
+                                        f'{osp.abspath(".")}). data/README.md shows how to make it; or correct the key')
         samples = super().load_data_list()
         if not self.use_frames:
             for sample in samples:
