@@ -105,7 +105,7 @@ def ops_problems() -> list[Problem]:
     """Whether mmcv can be imported with its compiled ops."""
     try:
         importlib.import_module('mmcv._ext')
-    except ImportError as error:
+    except (ImportError, OSError, RuntimeError) as error:
         return [import_problem('mmcv has no compiled ops', error, REMAKE_MMCV)]
     return []
 

@@ -57,8 +57,8 @@ def plot_loss(work_dir: Path, out: Path) -> Path:
         twin.plot([line['step'] * per_epoch for line in val], [line[MEAN] for line in val], 'o-', color='C1',
                   label='frame-mAP@0.5')
         twin.set(ylabel='frame-mAP@0.5', ylim=(0, 1))
-        twin.legend(loc='lower left')
-    axes.legend(loc='upper left')
+        twin.legend(loc='center right')
+    axes.legend(loc='upper center')
     figure.tight_layout()
     figure.savefig(out, dpi=120)
     plt.close(figure)
@@ -96,10 +96,9 @@ def plot_per_class_ap(metrics: dict, title: str, out: Path) -> Path:
     classes = {key.split('/', 1)[1]: value for key, value in metrics.items() if key.startswith('mAP/') and key != MEAN}
     figure, axes = plt.subplots(figsize=(7, 1.2 + 0.25 * len(classes)))
     axes.barh(list(classes), list(classes.values()))
-    axes.axvline(metrics[MEAN], color='C1', label=f'frame-mAP@0.5 {metrics[MEAN]:.3f}')
+    axes.axvline(metrics[MEAN], color='C1')
     axes.invert_yaxis()
-    axes.set(xlim=(0, 1), xlabel='AP', title=title)
-    axes.legend(loc='lower left')
+    axes.set(xlim=(0, 1), xlabel='AP', title=f'{title}: frame-mAP@0.5 {metrics[MEAN]:.3f}')
     figure.tight_layout()
     figure.savefig(out, dpi=120)
     plt.close(figure)
