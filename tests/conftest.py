@@ -51,3 +51,13 @@ def mim():
         return result
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def no_default_scope():
+    """A test that sets MMEngine's default scope leaves none to the next."""
+    from mmengine.registry import DefaultScope
+    before = DefaultScope._instance_dict.copy()
+    yield
+    DefaultScope._instance_dict.clear()
+    DefaultScope._instance_dict.update(before)
