@@ -14,7 +14,7 @@ def main():
     parser.add_argument('release', type=Path, help='folder of the JHMDB release')
     parser.add_argument('--out', type=Path, default=Path('data/jhmdb'), help='default: data/jhmdb')
     parser.add_argument('--split', type=int, choices=(1, 2, 3), default=1, help='default: 1')
-    parser.add_argument('--train-stride', type=int, default=4, help='frames between training key frames (default: 4)')
+    parser.add_argument('--train-stride', type=int, default=8, help='frames between training key frames (default: 8)')
     parser.add_argument('--test-stride', type=int, default=1, help='frames between test key frames (default: 1)')
     args = parser.parse_args()
     summary = convert_jhmdb(args.release, args.out, args.split, args.train_stride, args.test_stride)
