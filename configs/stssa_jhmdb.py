@@ -72,7 +72,7 @@ val_evaluator = dict(
     per_class=True)
 test_evaluator = val_evaluator
 
-max_epochs = 4
+max_epochs = 6
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight_decay=0.05),
