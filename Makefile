@@ -11,7 +11,7 @@ setup:
 	@$(PYTHON) tools/setup_env.py --venv $(VENV)
 
 data: setup
-	@test -f data/toy/annotations/val.csv || $(BIN)/python tools/data/make_toy.py --out data/toy
+	@test -f data/toy/annotations/val_proposals.pkl || $(BIN)/python tools/data/make_toy.py --out data/toy
 
 train: data
 	$(BIN)/mim train mmaction configs/stssa_toy.py --work-dir $(RUN) --seed 0

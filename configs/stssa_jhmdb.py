@@ -88,3 +88,5 @@ param_scheduler = [
         end=max_epochs,
         convert_to_iter_based=True)
 ]
+
+auto_scale_lr = dict(base_batch_size=16)

@@ -54,7 +54,7 @@ class Problem(NamedTuple):
 
 
 STACK = (
-    Need('torch', '2.0', None, 'see https://pytorch.org'),
+    Need('torch', '2.1', None, 'see https://pytorch.org'),
     Need('mmengine', '0.10', '0.11', 'pip install mmengine==0.10.7', 'its 0.11 breaks `_base_ = "mmaction::..."`'),
     Need('mmcv', '2.1', '2.2', REMAKE_MMCV, 'mmdet 3.3 and mmaction2 1.2 refuse 2.2'),
     Need('mmdet', '3.3', '3.4', 'pip install --no-deps mmdet==3.3.0'),

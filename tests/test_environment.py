@@ -49,7 +49,7 @@ def test_import_without_mmdet_names_it_and_the_remedy(tmp_path):
 
 @pytest.mark.parametrize('name, version, reason', [
     ('mmcv', '2.2.0', 'refuse 2.2'), ('numpy', '2.1.0', 'np.NAN'), ('mmengine', '0.11.0rc2', '_base_'),
-    ('mmengine', '0.11rc2', '_base_'), ('mmcv', '2.0.1', 'needed: 2.1'), ('torch', '1.13.1+cu117', 'needed: 2.0')])
+    ('mmengine', '0.11rc2', '_base_'), ('mmcv', '2.0.1', 'needed: 2.1'), ('torch', '1.13.1+cu117', 'needed: 2.1')])
 def test_import_with_a_version_that_does_not_work(tmp_path, name, version, reason):
     site = link_all(SITE, tmp_path / 'site', [f'{name}-'])
     add_metadata(site, name, version)

@@ -1,5 +1,6 @@
 """Writing files in AVA's formats."""
 import os
+import pickle
 from pathlib import Path
 from typing import Dict, Iterable, NamedTuple, Sequence
 
@@ -30,17 +31,24 @@ def write_annotations(path: Path, rows: Iterable[Row]) -> None:
             file.write(f'{row.video},{row.timestamp:04d},{box},{row.label},{row.person}\n')
 
 
-def write_proposals(path: Path, rows: Iterable[Row]) -> None:
-    """A proposal pickle whose boxes are the ground truth's, each once a person and with score 1.
+def write_proposals(path: Path, proposals: Dict[str, np.ndarray]) -> None:
+    """A proposal pickle.
 
-    A dict from 'video,timestamp' (the timestamp with four digits) to an array (n, 5): x1, y1, x2, y2, score.
+    Args:
+        path (Path): The file.
+        proposals (dict[str, np.ndarray]): 'video,timestamp' (the timestamp with four digits) to an array (n, 5):
+            x1, y1, x2, y2, relative, and the score.
     """
-    import pickle
+    with open(path, 'wb') as file:
+        pickle.dump(proposals, file, protocol=4)
+
+
+def ground_truth_proposals(rows: Iterable[Row]) -> Dict[str, np.ndarray]:
+    """The annotated boxes as proposals, each once a person and with score 1, for :func:`write_proposals`."""
     boxes: Dict[str, dict] = {}
     for row in rows:
         boxes.setdefault(f'{row.video},{row.timestamp:04d}', {})[row.person] = [round(v, 4) for v in row[2:6]] + [1.0]
-    with open(path, 'wb') as file:
-        pickle.dump({key: np.array(list(people.values())) for key, people in boxes.items()}, file, protocol=4)
+    return {key: np.array(list(people.values())) for key, people in boxes.items()}
 
 
 def write_label_map(path: Path, names: Sequence[str]) -> None:

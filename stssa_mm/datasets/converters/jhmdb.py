@@ -11,7 +11,7 @@ from PIL import Image
 from scipy.io import loadmat
 from tqdm import tqdm
 
-from .ava_form import Row, write_annotations, write_label_map, write_proposals, write_video
+from .ava_form import Row, ground_truth_proposals, write_annotations, write_label_map, write_proposals, write_video
 
 FPS = 30
 SUBSETS = {'1': 'train', '2': 'test'}
@@ -123,7 +123,7 @@ def convert_jhmdb(release: Path, out: Path, split: int = 1, train_stride: int = 
     write_label_map(annotations / 'action_list.pbtxt', actions)
     for subset, subset_rows in rows.items():
         write_annotations(annotations / f'{subset}_split{split}.csv', subset_rows)
-        write_proposals(annotations / f'{subset}_split{split}_proposals.pkl', subset_rows)
+        write_proposals(annotations / f'{subset}_split{split}_proposals.pkl', ground_truth_proposals(subset_rows))
     summary = {'texture': 'RGB' if images.exists() else 'silhouettes'}
     for subset, subset_rows in rows.items():
         summary[f'{subset}_clips'] = len({row.video for row in subset_rows})

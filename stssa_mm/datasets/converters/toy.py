@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import colorsys
 import itertools
-import pickle
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +20,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from .ava_form import Row, write_annotations, write_label_map, write_video
+from .ava_form import Row, write_annotations, write_label_map, write_proposals, write_video
 
 POSTURES = ('stand', 'crouch')
 WAVES = ('wave slowly', 'wave fast')
@@ -280,8 +279,7 @@ def make_toy(out: Path, seed: int = 0, train_videos: int = 100, val_videos: int 
         excluded = sorted(rng.choice(list(proposals), max(1, round(EXCLUDED_SHARE * len(proposals))), replace=False))
         write_annotations(annotations / f'{split}.csv', rows)
         (annotations / f'{split}_excluded_timestamps.csv').write_text(''.join(f'{key}\n' for key in excluded))
-        with open(annotations / f'{split}_proposals.pkl', 'wb') as file:
-            pickle.dump(proposals, file, protocol=4)
+        write_proposals(annotations / f'{split}_proposals.pkl', proposals)
         summary[f'{split}_videos'] = count
         summary[f'{split}_key_frames'] = len(proposals)
         summary[f'{split}_excluded'] = len(excluded)

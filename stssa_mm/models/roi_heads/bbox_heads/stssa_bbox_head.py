@@ -19,13 +19,18 @@ class STSSABBoxHead(BBoxHeadAVA):
         dims (int): Channels of the RoI features: the neck's ``dims``. Defaults to 2048.
         pooling (str): ``'GAP'`` (average) or ``'GMP'`` (maximum), as in Table 2 of the paper. Defaults to ``'GAP'``.
         num_classes (int): Classes + 1. Defaults to 81.
-        **kwargs: The other arguments of :class:`mmaction.models.BBoxHeadAVA`.
+        **kwargs: The other arguments of :class:`mmaction.models.BBoxHeadAVA`. ``topk`` defaults to 3 and 5, as far as
+            there are more classes than that.
+
+    Raises:
+        ValueError: If ``pooling`` is unknown, or the features or labels do not fit ``dims`` or ``num_classes``.
     """
 
     def __init__(self, dims: int = 2048, pooling: str = 'GAP', num_classes: int = 81, **kwargs) -> None:
         if pooling not in POOLINGS:
             raise ValueError(f'model.roi_head.bbox_head.pooling={pooling!r}: expected one of {tuple(POOLINGS)}')
         kwargs.setdefault('background_class', True)
+        kwargs.setdefault('topk', tuple(k for k in (3, 5) if k < num_classes))  # upstream's, where there are as many
         super().__init__(
             in_channels=dims,
             num_classes=num_classes,

@@ -8,6 +8,11 @@ import torch
 from torch import Tensor
 
 
+def no_rois(features: Tensor, output_size: Tuple[int, int]) -> Tensor:
+    """What pooling no RoI gives: (0, C, h, w), with a gradient path to the features (N, C, H, W)."""
+    return features.new_zeros(0, features.shape[1], *output_size) + features[:0].sum()
+
+
 def _align_weights(start: Tensor, size: Tensor, bins: int, samples: Tensor, length: int) -> Tensor:
     """What each cell of an axis adds to each bin, when a bin averages bilinear samples.
 
@@ -56,7 +61,7 @@ def roi_align(features: Tensor, rois: Tensor, output_size: Tuple[int, int], spat
     """
     height, width = features.shape[2:]
     if not len(rois):
-        return features.new_zeros(0, features.shape[1], *output_size) + features.sum() * 0
+        return no_rois(features, output_size)
     boxes = rois[:, 1:] * spatial_scale - (0.5 if aligned else 0.0)
     sizes = boxes[:, 2:] - boxes[:, :2]
     if not aligned:
@@ -86,7 +91,7 @@ def roi_pool(features: Tensor, rois: Tensor, output_size: Tuple[int, int], spati
         Tensor: (R, C, h, w).
     """
     if not len(rois):
-        return features.new_zeros(0, features.shape[1], *output_size) + features.sum() * 0
+        return no_rois(features, output_size)
     starts = rois[:, 1:3] * spatial_scale
     sizes = (rois[:, 3:5] + 1) * spatial_scale - starts
     edges = []

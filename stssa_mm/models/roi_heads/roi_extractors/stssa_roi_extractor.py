@@ -8,7 +8,7 @@ from torch.nn.modules.utils import _pair
 
 from stssa_mm.registry import MODELS
 
-from .roi_ops import roi_align, roi_pool
+from .roi_ops import no_rois, roi_align, roi_pool
 
 
 def mmcv_has_kernel(roi_layer_type: str, device: torch.device) -> bool:
@@ -45,7 +45,7 @@ class STSSARoIExtractor(SingleRoIExtractor3D):
     def _pool(self, feature: Tensor, rois: Tensor) -> Tensor:
         """(N, C, H, W) and (R, 5) to (R, C, h, w)."""
         if not len(rois):  # CUDA kernels cannot be launched for nothing
-            return feature.new_zeros(0, feature.shape[1], *self.output_size) + feature[:0].sum()
+            return no_rois(feature, self.output_size)
         if mmcv_has_kernel(self.roi_layer_type, feature.device):
             return self.roi_layer(feature, rois)
         if self.roi_layer_type == 'RoIPool':
