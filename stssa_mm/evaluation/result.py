@@ -1,0 +1,150 @@
+"""What an evaluation found, and the files that keep it. numpy only."""
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Tuple
+
+import numpy as np
+
+
+def average_precision(matched: np.ndarray, num_gt: float, weights: np.ndarray = 1.0) -> float:
+    """Area under the precision-recall curve, with precision made to fall (PASCAL VOC 2010 and later).
+
+    Args:
+        matched (np.ndarray): (n,) bool, the detections of one class by falling score: is it a true positive?
+        num_gt (float): Annotated boxes of the class, weighted if ``weights`` are given.
+        weights (np.ndarray): (n,) what each detection counts. Defaults to 1.0 for all.
+
+    Returns:
+        float: 0 to 1, or nan if ``num_gt`` is 0.
+    """
+    if not num_gt:
+        return float('nan')
+    positive = np.cumsum(matched * weights)
+    total = np.cumsum(np.broadcast_to(weights, matched.shape))
+    precision = np.divide(positive, total, out=np.zeros(len(matched)), where=total > 0)
+    best = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(np.sum((best * weights)[matched]) / num_gt)
+
+
+@dataclass
+class EvaluationResult:
+    """AP of each class, and the matches that it was computed from. K classes, I IoU thresholds, V videos, N detections.
+
+    Attributes:
+        rule (str): By which rule: see :func:`~stssa_mm.evaluation.frame_map.frame_map`.
+        iou (tuple[float]): The thresholds.
+        class_ids (tuple[int]): K class ids.
+        names (tuple[str]): Their names.
+        ap (np.ndarray): (I, K) from 0 to 1; nan for a class that is outside the mean.
+        num_gt (np.ndarray): (K,) annotated boxes.
+        num_det (np.ndarray): (K,) detections that count.
+        num_key_frames (int): Key frames that count.
+        videos (tuple[str]): V names.
+        gt_per_video (np.ndarray): (V, K) annotated boxes.
+        video (np.ndarray): (N,) index into ``videos`` of each detection, classes one after the other in the order of
+            ``class_ids``, each by falling score.
+        score (np.ndarray): (N,).
+        matched (np.ndarray): (I, N) bool, true positives.
+    """
+    rule: str
+    iou: Tuple[float, ...]
+    class_ids: Tuple[int, ...]
+    names: Tuple[str, ...]
+    ap: np.ndarray
+    num_gt: np.ndarray
+    num_det: np.ndarray
+    num_key_frames: int
+    videos: Tuple[str, ...]
+    gt_per_video: np.ndarray
+    video: np.ndarray
+    score: np.ndarray
+    matched: np.ndarray
+
+    def mean_ap(self, iou: float = None) -> float:
+        """Mean over the classes that the rule counts, at a threshold (default: the first); nan if it counts none."""
+        ap = self.ap[0 if iou is None else self.iou.index(iou)]
+        ap = ap[~np.isnan(ap)]
+        return float(ap.mean()) if len(ap) else float('nan')
+
+    def detections_of(self, index: int) -> slice:
+        """Where the detections of the class ``class_ids[index]`` lie in ``video``, ``score`` and ``matched``."""
+        end = int(np.sum(self.num_det[:index + 1]))
+        return slice(end - int(self.num_det[index]), end)
+
+    def curve(self, index: int, iou: float = None) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Precision-recall curve of the class ``class_ids[index]``.
+
+        Returns:
+            tuple[np.ndarray]: recall, precision and score after each detection, by falling score; recall is nan
+            where there is nothing to find.
+        """
+        part = self.detections_of(index)
+        positive = np.cumsum(self.matched[0 if iou is None else self.iou.index(iou), part])
+        with np.errstate(invalid='ignore'):
+            recall = positive / np.float64(self.num_gt[index])
+        return recall, positive / np.arange(1, len(positive) + 1), self.score[part]
+
+    def summary(self) -> dict:
+        """All but the matches, as plain values: ``mAP`` (0 to 1), ``per_class`` and what they rest on."""
+        def plain(value):
+            return None if np.isnan(value) else float(value)
+
+        per_class = []
+        for index, (class_id, name) in enumerate(zip(self.class_ids, self.names)):
+            row = dict(id=class_id, name=name, ap=plain(self.ap[0, index]), num_gt=int(self.num_gt[index]),
+                       num_det=int(self.num_det[index]))
+            if len(self.iou) > 1:
+                row['ap_at'] = {str(iou): plain(ap) for iou, ap in zip(self.iou, self.ap[:, index])}
+            per_class.append(row)
+        summary = dict(
+            rule=self.rule,
+            iou=self.iou[0],
+            mAP=plain(self.mean_ap()),
+            num_classes=int((~np.isnan(self.ap[0])).sum()),
+            num_key_frames=self.num_key_frames)
+        if len(self.iou) > 1:
+            summary['mAP_at'] = {str(iou): plain(self.mean_ap(iou)) for iou in self.iou}
+        return dict(summary, per_class=per_class)
+
+    def save(self, path: Path) -> None:
+        """Write the summary to ``path`` (json) and the matches beside it (npz)."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        matches = path.with_suffix('.matches.npz')
+        np.savez_compressed(matches, iou=self.iou, ap=self.ap, videos=np.array(self.videos, dtype=str),
+                            gt_per_video=self.gt_per_video, video=self.video, score=self.score, matched=self.matched)
+        path.write_text(json.dumps(dict(self.summary(), matches=matches.name), indent=1) + '\n')
+
+    @classmethod
+    def load(cls, path: Path) -> 'EvaluationResult':
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            FileNotFoundError: If the matches are not beside the json.
+            ValueError: If the json is no evaluation result.
+        """
+        path = Path(path)
+        try:
+            summary = json.loads(path.read_text())
+            rows = summary['per_class']
+            matches = path.with_name(summary['matches'])
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise ValueError(f'{path}: not a result of tools/evaluate.py ({error}): write it with --out') from None
+        if not matches.is_file():
+            raise FileNotFoundError(f'{matches}: no such file: keep it beside {path.name}, or write both again')
+        with np.load(matches, allow_pickle=False) as arrays:
+            return cls(
+                rule=summary['rule'],
+                iou=tuple(arrays['iou'].tolist()),
+                class_ids=tuple(row['id'] for row in rows),
+                names=tuple(row['name'] for row in rows),
+                ap=arrays['ap'],
+                num_gt=np.array([row['num_gt'] for row in rows]),
+                num_det=np.array([row['num_det'] for row in rows]),
+                num_key_frames=summary['num_key_frames'],
+                videos=tuple(arrays['videos'].tolist()),
+                gt_per_video=arrays['gt_per_video'],
+                video=arrays['video'],
+                score=arrays['score'],
+                matched=arrays['matched'])
