@@ -1,119 +1,161 @@
-"""Frame-mAP of AVA-form data."""
-from collections import defaultdict
-from typing import Dict, List
+"""Frame-mAP of AVA-form data as a metric of MMEngine."""
+import os.path as osp
+from pathlib import Path
+from typing import Optional, Sequence
 
 import numpy as np
-from mmaction.evaluation import read_labelmap
-from mmaction.evaluation.functional.ava_evaluation.metrics import compute_average_precision, compute_precision_recall
-from mmaction.evaluation.functional.ava_utils import make_image_key, read_csv, read_exclusions, tpfp_single
+import pandas as pd
 from mmaction.evaluation.metrics import AVAMetric
 from mmengine.logging import MMLogger
 from rich.console import Console
 from rich.table import Table
 
+from stssa_mm.datasets.annotations import Rows, read_annotations, read_exclusions, read_label_map
 from stssa_mm.registry import METRICS
 
+from .ava import evaluate_rows, group_means
+from .result import EvaluationResult
 
-def frame_ap(ground_truth: Dict[str, tuple], detections: Dict[str, tuple], classes: List[int],
-             iou: float = 0.5) -> Dict[int, float]:
-    """Average precision of each class, detections matched frame by frame with MMAction2's functions.
 
-    As in ActivityNet's official script, and unlike MMAction2: a class with ground truth and no detection has AP 0.
-    Only key frames of the ground truth count.
+def result_table(result: EvaluationResult) -> str:
+    """Text: a row a class with its AP and the numbers of annotated boxes and detections."""
+    table = Table('id', 'class', 'AP', 'annotated', 'detected')
+    for row in result.summary()['per_class']:
+        ap = 'not counted' if row['ap'] is None else f'{row["ap"]:.4f}'
+        table.add_row(str(row['id']), row['name'], ap, str(row['num_gt']), str(row['num_det']))
+    console = Console(width=100)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get()
 
-    Args:
-        ground_truth (dict): Key frame to its boxes (n, 4) and labels (n).
-        detections (dict): Key frame to its boxes (m, 4), labels (m) and scores (m).
-        classes (list[int]): Class ids.
-        iou (float): Least overlap of a match. Defaults to 0.5.
 
-    Returns:
-        dict[int, float]: AP from 0 to 1 of each class; nan without ground truth.
-    """
-    scores, matched, counts = defaultdict(list), defaultdict(list), defaultdict(int)
-    for frame, (gt_boxes, gt_labels) in ground_truth.items():
-        for label in gt_labels:
-            counts[label] += 1
-        boxes, labels, box_scores = detections.get(frame, ([], [], []))
-        order = np.argsort(-np.asarray(box_scores), kind='stable')  # the matching expects descending scores
-        frame_scores, frame_matched = tpfp_single(
-            (gt_boxes, gt_labels, *(np.asarray(x)[order] for x in (boxes, labels, box_scores))), threshold=iou)
-        for label in frame_scores:
-            scores[label].append(frame_scores[label])
-            matched[label].append(frame_matched[label])
-    ap = {}
-    for label in classes:
-        if not counts[label] or label not in scores:
-            ap[label] = 0.0 if counts[label] else float('nan')
-            continue
-        precision, recall = compute_precision_recall(
-            np.concatenate(scores[label]), np.concatenate(matched[label]), counts[label])
-        ap[label] = float(compute_average_precision(precision, recall))
-    return ap
+def result_line(result: EvaluationResult) -> str:
+    """Text: the mAP, and by what rule over what it was computed."""
+    values = ', '.join(f'frame-mAP@{iou:g}: {result.mean_ap(iou):.4f}' for iou in result.iou)
+    summary = result.summary()
+    return (f'{values} (rule {result.rule}: {summary["num_classes"]} of {len(result.class_ids)} classes count, '
+            f'{result.num_key_frames} key frames)')
 
 
 @METRICS.register_module()
 class STSSAAVAMetric(AVAMetric):
-    """:class:`AVAMetric` without files in the working directory, rounding and worker processes.
+    """:class:`AVAMetric` by a rule of your choice: fast, without rounding, worker processes and files left behind.
 
-    Excluded frames count nowhere, and a class with ground truth but no detection has AP 0 (both as in the official
-    script; MMAction2 counts the one and leaves out the other). ``mAP/overall`` is the mean over classes with ground
-    truth.
+    Gives ``mAP/overall``, and ``mAP/person_movement``, ``mAP/object_manipulation`` and ``mAP/person_interaction`` where
+    the label map is AVA's.
 
     Args:
+        ann_file (str): Annotation csv.
+        exclude_file (str, optional): Csv of excluded key frames.
+        label_file (str): Action list (pbtxt). Its classes are those that are evaluated.
+        rule (str): See :func:`~stssa_mm.evaluation.frame_map.frame_map`. Defaults to ``'activitynet'``.
+        iou (Sequence[float]): Thresholds; ``mAP/overall`` is at the first, the others are ``mAP/overall@<iou>``.
+            Defaults to (0.5,).
         per_class (bool): Also give the AP of each class as ``mAP/<name>``. Defaults to False.
-        *args, **kwargs: Of :class:`AVAMetric`.
+        out_dir (str, optional): Folder to write ``detections.csv``, ``result.json`` and its matches into, for
+            tools/evaluate.py and tools/compare_runs.py. Defaults to None.
+        **kwargs: ``action_thr``, ``num_classes``, ``custom_classes``, ``collect_device`` and ``prefix`` of
+            :class:`AVAMetric`.
+
+    Raises:
+        FileNotFoundError: If a file is not there; names the key.
+        ValueError: If a file is malformed; names file and line.
     """
 
-    def __init__(self, *args, per_class: bool = False, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
-        self.per_class = per_class
+    def __init__(self,
+                 ann_file: str,
+                 exclude_file: Optional[str],
+                 label_file: str,
+                 *,
+                 rule: str = 'activitynet',
+                 iou: Sequence[float] = (0.5, ),
+                 per_class: bool = False,
+                 out_dir: Optional[str] = None,
+                 **kwargs) -> None:
+        super().__init__(ann_file, exclude_file, label_file, **kwargs)
+        for key in ('ann_file', 'exclude_file', 'label_file'):
+            path = getattr(self, key)
+            if path is not None and not osp.isfile(path):
+                raise FileNotFoundError(f'evaluator.{key}={path!r}: no such file (working directory {osp.abspath(".")})'
+                                        ': correct the key')
+        self.rule, self.iou, self.per_class, self.out_dir = rule, tuple(iou), per_class, out_dir
+        names = read_label_map(label_file)
+        # Class id of each score of the model; 0 is the background.
+        self.class_ids = np.array(self.custom_classes or range(self.num_classes))
+        unknown = sorted(set(self.class_ids[1:].tolist()) - set(names)) if self.custom_classes else []
+        if unknown:
+            raise ValueError(f'evaluator.custom_classes: {unknown} not in {label_file}, whose ids are {min(names)} to '
+                             f'{max(names)}')
+        self.classes = {label: names[label] for label in self.class_ids.tolist() if label in names}
+        if not self.custom_classes and len(self.classes) < len(names):
+            raise ValueError(f'evaluator.num_classes={self.num_classes}, but {label_file} has ids up to {max(names)}: '
+                             'expected the highest id + 1, here, in the datasets and in the box head')
+        self.ground_truth = read_annotations(ann_file)
+        self.excluded = read_exclusions(exclude_file) if exclude_file else None
 
-    def compute_metrics(self, results: list) -> dict:
+    def process(self, data_batch, data_samples: Sequence[dict]) -> None:
+        """Keep the scores of a batch that are above ``action_thr``.
+
+        Args:
+            data_batch: Not used.
+            data_samples (Sequence[dict]): With ``video_id``, ``timestamp`` and ``pred_instances``: ``bboxes`` (n, 4),
+                relative, and ``scores`` (n, num_classes).
+        """
+        for sample in data_samples:
+            boxes, scores = (np.asarray(sample['pred_instances'][key].detach().cpu().float())
+                             for key in ('bboxes', 'scores'))
+            person, label = np.nonzero(scores[:, 1:] > self.action_thr)
+            self.results.append(dict(
+                video_id=sample['video_id'],
+                timestamp=sample['timestamp'],
+                boxes=boxes[person],
+                labels=self.class_ids[label + 1],
+                scores=scores[person, label + 1]))
+
+    def detections(self, results: Sequence[dict]) -> Rows:
+        """The rows of all gathered results."""
+        videos, video = np.unique([result['video_id'] for result in results], return_inverse=True)
+        counts = [len(result['scores']) for result in results]
+        return Rows(
+            videos=videos,
+            video=np.repeat(video, counts).astype(np.int32),
+            timestamp=np.repeat([float(result['timestamp']) for result in results], counts),
+            box=np.concatenate([result['boxes'] for result in results]).reshape(-1, 4),
+            label=np.concatenate([result['labels'] for result in results]),
+            person=None,
+            score=np.concatenate([result['scores'] for result in results]),
+            empty_video=np.zeros(0, np.int32),
+            empty_timestamp=np.zeros(0))
+
+    def compute_metrics(self, results: Sequence[dict]) -> dict:
         """AP over all gathered results.
 
         Args:
-            results (list[dict]): ``video_id``, ``timestamp`` and ``outputs`` (one (n, 5) array a class) of key frames.
+            results (Sequence[dict]): What :meth:`process` kept, of all ranks.
 
         Returns:
-            dict[str, float]: ``overall`` and, if asked for, the AP of each class by name.
+            dict[str, float]: ``overall``, and the others named above.
         """
-        with open(self.label_file) as file:
-            names = {item['id']: item['name'] for item in read_labelmap(file)[0]}
-        class_ids = self.custom_classes[1:] if self.custom_classes else sorted(names)
-        with open(self.ann_file) as file:
-            boxes, labels, _ = read_csv(file, set(class_ids))
-        excluded = set()
-        if self.exclude_file:
-            with open(self.exclude_file) as file:
-                excluded = read_exclusions(file)
-        ground_truth = {frame: (boxes[frame], labels[frame]) for frame in boxes if frame not in excluded}
-        detections = {}
-        for result in results:
-            frame = make_image_key(result['video_id'], result['timestamp'])
-            by_class = [(index, rows) for index, rows in enumerate(result['outputs'], 1) if len(rows)]
-            if by_class:
-                rows = np.concatenate([rows for _, rows in by_class])
-                ids = [self.custom_classes[index] if self.custom_classes else index
-                       for index, rows in by_class for _ in range(len(rows))]
-                detections[frame] = (rows[:, [1, 0, 3, 2]], ids, rows[:, 4])  # the reader gives y1, x1, y2, x2
-        ap = frame_ap(ground_truth, detections, class_ids)
-        present = [value for value in ap.values() if not np.isnan(value)]
-        overall = float(np.mean(present)) if present else float('nan')
-        self._log(ap, names, len(present), len(ground_truth), overall)
-        metrics = {'overall': overall}
+        rows = self.detections(results)
+        result, notes = evaluate_rows(self.ground_truth, rows, self.classes, self.excluded, self.iou, self.rule)
+        logger = MMLogger.get_current_instance()
+        for note in notes:
+            logger.info(note)
+        logger.info(f'\n{result_table(result)}{result_line(result)}')
+        metrics = {'overall': result.mean_ap()}
+        metrics.update({f'overall@{iou:g}': result.mean_ap(iou) for iou in self.iou[1:]})
+        metrics.update(group_means(result))
         if self.per_class:
-            metrics.update({names[label]: value for label, value in ap.items()})
+            metrics.update(zip(result.names, result.ap[0].tolist()))
+        if self.out_dir:
+            write_detections(Path(self.out_dir, 'detections.csv'), rows)
+            result.save(Path(self.out_dir, 'result.json'))
         return metrics
 
-    @staticmethod
-    def _log(ap: dict, names: dict, classes: int, frames: int, overall: float) -> None:
-        table = Table('id', 'class', 'AP')
-        for label, value in ap.items():
-            table.add_row(str(label), names[label], 'no ground truth' if np.isnan(value) else f'{value:.4f}')
-        console = Console(width=80)
-        with console.capture() as capture:
-            console.print(table)
-        logger = MMLogger.get_current_instance()
-        logger.info(f'\n{capture.get()}frame-mAP@0.5: {overall:.4f} over {classes} classes with ground truth, {frames} '
-                    'key frames')
+
+def write_detections(path: Path, rows: Rows) -> None:
+    """Write detections as csv: video, timestamp, x1, y1, x2, y2, label, score, in full precision."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    timestamp = rows.timestamp.astype(int) if (rows.timestamp % 1 == 0).all() else rows.timestamp
+    columns = [rows.videos[rows.video], timestamp, *rows.box.T, rows.label, rows.score]
+    pd.DataFrame(dict(enumerate(columns))).to_csv(path, header=False, index=False)

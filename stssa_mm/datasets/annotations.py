@@ -1,0 +1,243 @@
+"""Reading files in AVA's formats, and saying what is wrong with them. No torch."""
+import re
+from pathlib import Path
+from typing import Dict, NamedTuple, Optional, Tuple
+
+import numpy as np
+import pandas as pd
+
+COLUMNS = ('video', 'timestamp', 'x1', 'y1', 'x2', 'y2', 'label')
+# A ninth column is read as well, to find rows that are too long.
+READ = dict(header=None, names=range(9), encoding='utf-8-sig', quoting=3, keep_default_na=False, low_memory=False,
+            na_values={column: [''] for column in range(1, 9)},
+            dtype={0: 'category', **dict.fromkeys(range(1, 9), float)})
+PIXELS = 2  # a coordinate above it is taken for pixels
+
+
+class Rows(NamedTuple):
+    """The rows of an annotation or detection file, as columns. N rows with a box, E rows without, V videos.
+
+    Attributes:
+        videos (np.ndarray): (V,) names, sorted.
+        video (np.ndarray): (N,) index into ``videos``.
+        timestamp (np.ndarray): (N,) float, in the dataset's unit: seconds, or frames.
+        box (np.ndarray): (N, 4) float, x1, y1, x2, y2, relative.
+        label (np.ndarray): (N,) class ids.
+        person (np.ndarray, optional): (N,) person ids of annotations; None where the file has 7 columns.
+        score (np.ndarray): (N,) scores of detections; 1 in annotations.
+        empty_video, empty_timestamp (np.ndarray): (E,) of the rows "video,timestamp": key frames with nobody.
+        notes (tuple[str]): What is unusual about the file and was accepted.
+    """
+    videos: np.ndarray
+    video: np.ndarray
+    timestamp: np.ndarray
+    box: np.ndarray
+    label: np.ndarray
+    person: Optional[np.ndarray]
+    score: np.ndarray
+    empty_video: np.ndarray
+    empty_timestamp: np.ndarray
+    notes: Tuple[str, ...] = ()
+
+
+def _line_number(path: Path, row: int) -> int:
+    """The line (from 1) that the row (from 0) stands on: pandas skips blank lines."""
+    with open(path, encoding='utf-8-sig') as file:
+        for number, line in enumerate(file, 1):
+            if line.strip('\r\n'):
+                if not row:
+                    return number
+                row -= 1
+    raise IndexError(row)
+
+
+def _first(path: Path, bad: np.ndarray, values: np.ndarray, what: str) -> None:
+    """Raise a ValueError for the first row of the mask ``bad`` (N,), if there is one."""
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ValueError(f'{path}:{_line_number(path, row)}: {np.asarray(values[row]).tolist()}: {what}'
+                         + (f' ({int(bad.sum())} such rows)' if bad.sum() > 1 else ''))
+
+
+def _fault_of_line(fields: list) -> Optional[str]:
+    """What is wrong with the fields of one line, or None."""
+    if len(fields) not in (2, 7, 8):
+        tabs = ': it has tabs where commas are due' if any('\t' in field for field in fields) else ''
+        return (f'{len(fields)} columns: expected {",".join(COLUMNS)} and perhaps a person id or score, or '
+                f'video,timestamp for a key frame with nobody{tabs}')
+    for name, value in zip((*COLUMNS[1:], 'person id or score'), fields[1:]):
+        try:
+            float(value)
+        except ValueError:
+            return f'{name}={value!r}: expected a number'
+    return None
+
+
+def _raise_first_fault(path: Path, error: Exception) -> None:
+    """Go through a file that pandas refused, line by line, and raise a ValueError for the first fault."""
+    with open(path, encoding='utf-8-sig') as file:
+        for number, line in enumerate(file, 1):
+            fault = _fault_of_line(line.rstrip('\r\n').split(',')) if line.strip('\r\n') else None
+            if fault:
+                raise ValueError(f'{path}:{number}: {fault}')
+    raise ValueError(f'{path}: {error}')
+
+
+def _read_table(path: Path) -> Tuple[pd.DataFrame, Tuple[str, ...]]:
+    """Nine columns, the missing ones nan; and notes on the file."""
+    try:
+        with open(path, 'rb') as file:
+            if not file.read(1):
+                raise ValueError(f'{path}: the file is empty')
+            file.seek(-1, 2)
+            cut = file.read(1) not in b'\r\n'
+        try:
+            table = pd.read_csv(path, **READ)
+        except pd.errors.EmptyDataError:
+            raise ValueError(f'{path}: the file holds blank lines only') from None
+        except UnicodeDecodeError:
+            raise
+        except (ValueError, OverflowError, pd.errors.ParserError) as error:
+            _raise_first_fault(path, error)
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path}: no UTF-8 text ({error.reason} at byte {error.start}): expected a csv file') from None
+    if len(table) and (table[8].notna().any() or table[1].isna().any()):
+        _raise_first_fault(path, ValueError('rows with a wrong number of columns'))
+    return table, (f'{path}: the last line has no line end: is the file cut off?', ) if cut else ()
+
+
+def _read_rows(path: Path, detections: bool) -> Rows:
+    path = Path(path)
+    table, notes = _read_table(path)
+    numbers = table.loc[:, 1:7].to_numpy()
+    blank = np.isnan(numbers[:, 1:6])
+    empty, missing = blank.all(1), np.isnan(numbers[:, 6])
+    if (blank.any(1) & ~empty).any() or (empty & ~missing).any():
+        _raise_first_fault(path, ValueError('a row has empty fields'))
+    _first(path, np.isinf(numbers).any(1), numbers, 'expected finite numbers')
+    video = table[0].cat.codes.to_numpy()
+    videos = table[0].cat.categories.to_numpy().astype(str)
+    _first(path, videos[video] == '', numbers[:, 0], 'the name of the video is missing')
+    if (missing & ~empty).any() and not missing.all():
+        _first(path, missing & ~empty, table[0].astype(object).to_numpy(),
+               'expected 8 columns, as in other rows, and found 7: is the file cut off?')
+    label = numbers[:, 5]
+    _first(path, ~empty & ((label != np.round(label)) | (label < 1) | (label > 2**31)), label,
+           'expected a class id, a whole number from 1')
+    box = numbers[:, 1:5]
+    _first(path, (np.abs(box) > PIXELS).any(1), box,
+           'expected a box x1,y1,x2,y2 relative to the frame (0 to 1): divide pixels by width and height')
+    _first(path, (box[:, 2] <= box[:, 0]) | (box[:, 3] <= box[:, 1]), box, 'expected x1 < x2 and y1 < y2')
+    outside = (box < 0).any(1) | (box > 1).any(1)
+    last = numbers[:, 6]
+    if detections:
+        if outside.any():
+            notes += (f'{path}: {int(outside.sum())} boxes reach outside the frame (0 to 1): used as they are', )
+        wild = (last < 0) | (last > 1)
+        if wild.any():
+            notes += (f'{path}: {int(wild.sum())} scores are not between 0 and 1: used as they are, only their order '
+                      'matters', )
+        if (missing & ~empty).any():
+            notes += (f'{path}: 7 columns, so every detection has score 1', )
+    else:
+        _first(path, outside, box, 'expected a box x1,y1,x2,y2 within the frame (0 to 1)')
+        _first(path, ~missing & (last != np.round(last)), last,
+               'expected a person id, a whole number: is this a file of detections?')
+    keep = ~empty
+    with_last = not missing[keep].any() and keep.any()
+    ones = np.ones(int(keep.sum()))
+    return Rows(
+        videos=videos,
+        video=video[keep].astype(np.int32),
+        timestamp=numbers[keep, 0],
+        box=np.ascontiguousarray(box[keep]),
+        label=label[keep].astype(np.int64),
+        person=last[keep].astype(np.int64) if with_last and not detections else None,
+        score=last[keep] if with_last and detections else ones,
+        empty_video=video[empty].astype(np.int32),
+        empty_timestamp=numbers[empty, 0],
+        notes=notes)
+
+
+def read_annotations(path: Path) -> Rows:
+    """Read a ground-truth csv: video, timestamp, x1, y1, x2, y2, label and perhaps a person id.
+
+    A row "video,timestamp" is a key frame with nobody in it. Blank lines and a byte-order mark are fine.
+
+    Args:
+        path (Path): The file.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If a row is malformed; names file and line, what was found and what was expected.
+    """
+    return _read_rows(path, detections=False)
+
+
+def read_detections(path: Path) -> Rows:
+    """Read a csv of detections: video, timestamp, x1, y1, x2, y2, label and score.
+
+    Boxes that reach outside the frame and scores outside 0 to 1 are kept and noted; without the last column each score
+    is 1, as in the official script.
+
+    Args:
+        path (Path): The file. An empty one holds no detection.
+
+    Raises:
+        FileNotFoundError, ValueError: As in :func:`read_annotations`.
+    """
+    path = Path(path)
+    if path.stat().st_size == 0:
+        none = np.zeros(0)
+        return Rows(none.astype(str), none.astype(np.int32), none, none.reshape(0, 4), none.astype(np.int64), None,
+                    none, none.astype(np.int32), none, (f'{path}: the file is empty: no detections', ))
+    return _read_rows(path, detections=True)
+
+
+def read_exclusions(path: Path) -> Tuple[np.ndarray, np.ndarray]:
+    """Read a csv of excluded key frames, "video,timestamp" a row. An empty file excludes none.
+
+    Returns:
+        tuple[np.ndarray]: (E,) names of videos and (E,) timestamps (float).
+
+    Raises:
+        ValueError: If a row is malformed; names file and line.
+    """
+    videos, timestamps = [], []
+    with open(path, encoding='utf-8-sig') as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            fields = line.strip().split(',')
+            try:
+                video, timestamp = fields
+                timestamps.append(float(timestamp))
+                videos.append(video)
+            except ValueError:
+                raise ValueError(f'{path}:{number}: {line.strip()!r}: expected video,timestamp') from None
+    return np.array(videos, dtype=str), np.array(timestamps, dtype=float)
+
+
+def read_label_map(path: Path) -> Dict[int, str]:
+    """Read an AVA action list (pbtxt): blocks with a ``name`` and an ``id`` or ``label_id``.
+
+    Returns:
+        dict[int, str]: Class id to name, by rising id.
+
+    Raises:
+        ValueError: If a block is malformed, an id occurs twice, or there is no block; names file and line.
+    """
+    text = Path(path).read_text(encoding='utf-8-sig')
+    names: Dict[int, str] = {}
+    for block in re.finditer(r'(\w+)\s*:?\s*\{([^{}]*)\}', text):
+        where = f'{path}:{text.count(chr(10), 0, block.start()) + 1}'
+        name = re.search(r'\bname\s*:\s*(?:"([^"]*)"|\'([^\']*)\')', block[2])
+        number = re.search(r'\b(?:label_)?id\s*:\s*(\S+)', block[2])
+        if not name or not number or not number[1].isdecimal() or int(number[1]) < 1:
+            raise ValueError(f'{where}: {" ".join(block[0].split())}: expected item {{ name: "..." id: N }}, N from 1')
+        if int(number[1]) in names:
+            raise ValueError(f'{where}: id {number[1]}: expected another, {names[int(number[1])]!r} has it already')
+        names[int(number[1])] = name[1] if name[1] is not None else name[2]
+    if not names:
+        raise ValueError(f'{path}: no class in it: expected item {{ name: "..." id: N }}')
+    return dict(sorted(names.items()))

@@ -1,0 +1,204 @@
+"""Frame-AP of detections on key frames. numpy only."""
+from typing import Mapping, NamedTuple, Sequence, Tuple
+
+import numpy as np
+
+from .result import EvaluationResult, average_precision
+
+RULES = ('activitynet', 'mmaction2')
+CAPACITY = 50  # labelled boxes of a key frame that the official script reads
+
+
+class Boxes(NamedTuple):
+    """N labelled boxes on key frames.
+
+    Attributes:
+        frame (np.ndarray): (N,) number of the key frame; -1 for one that the ground truth does not list.
+        box (np.ndarray): (N, 4) x1, y1, x2, y2.
+        label (np.ndarray): (N,) class ids.
+        score (np.ndarray): (N,); not used of ground truth.
+    """
+    frame: np.ndarray
+    box: np.ndarray
+    label: np.ndarray
+    score: np.ndarray
+
+    def take(self, index: np.ndarray) -> 'Boxes':
+        """Some of the boxes, by mask or index."""
+        return Boxes(*(column[index] for column in self))
+
+
+def best_overlaps(boxes: Boxes, ground_truth: Boxes, num_frames: int) -> Tuple[np.ndarray, np.ndarray]:
+    """For each box the overlap (IoU) with the annotated box of its frame and label that overlaps most.
+
+    Args:
+        boxes (Boxes): N detections.
+        ground_truth (Boxes): M annotated boxes.
+        num_frames (int): Frame numbers are below it.
+
+    Returns:
+        tuple[np.ndarray]: (N,) the overlap, 0 where the frame has no such label, and (N,) the index of the annotated
+        box, the first of equals.
+    """
+    order = np.argsort(ground_truth.label * num_frames + ground_truth.frame, kind='stable')
+    keys = (ground_truth.label * num_frames + ground_truth.frame)[order]
+    groups, starts, sizes = np.unique(keys, return_index=True, return_counts=True)
+    overlap, match = np.zeros(len(boxes.frame), boxes.box.dtype), np.zeros(len(boxes.frame), np.int64)
+    if not len(groups) or not len(boxes.frame):
+        return overlap, match
+    wanted = boxes.label * num_frames + boxes.frame
+    group = np.minimum(np.searchsorted(groups, wanted), len(groups) - 1)
+    paired = np.flatnonzero(groups[group] == wanted)
+    sizes, starts = sizes[group[paired]], starts[group[paired]]
+    # One entry for each pair of a detection with an annotated box of its frame and label.
+    first = np.cumsum(sizes) - sizes
+    candidate = order[np.arange(sizes.sum()) - np.repeat(first - starts, sizes)]
+    a, b = boxes.box[np.repeat(paired, sizes)], ground_truth.box[candidate]
+    sides = np.maximum(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0)
+    intersection = sides[:, 1] * sides[:, 0]
+    area_a, area_b = ((x[:, 3] - x[:, 1]) * (x[:, 2] - x[:, 0]) for x in (a, b))
+    union = area_a + area_b - intersection
+    iou = np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)
+    overlap[paired] = np.maximum.reduceat(iou, first)
+    is_best = iou == np.repeat(overlap[paired], sizes)
+    position = np.where(is_best, np.arange(len(iou)), len(iou))
+    match[paired] = candidate[np.minimum.reduceat(position, first)]
+    return overlap, match
+
+
+def true_positives(overlap: np.ndarray, match: np.ndarray, threshold: float) -> np.ndarray:
+    """Which detections, given by falling score, are the first to find their annotated box: (N,) bool."""
+    found = np.flatnonzero(overlap >= threshold)
+    positive = np.zeros(len(overlap), bool)
+    positive[found[np.unique(match[found], return_index=True)[1]]] = True
+    return positive
+
+
+def keep_best(boxes: Boxes, capacity: int) -> Boxes:
+    """The ``capacity`` boxes of highest score of each frame, the earlier of equals; the order stays."""
+    counts = np.bincount(boxes.frame)
+    full = np.flatnonzero(counts[boxes.frame] > capacity) if len(boxes.frame) else np.zeros(0, int)
+    if not len(full):
+        return boxes
+    order = full[np.lexsort((-boxes.score[full], boxes.frame[full]))]  # lexsort is stable
+    frame = boxes.frame[order]
+    rank = np.arange(len(order)) - np.searchsorted(frame, frame)
+    keep = np.ones(len(boxes.frame), bool)
+    keep[order[rank >= capacity]] = False
+    return boxes.take(keep)
+
+
+def frame_map(ground_truth: Boxes,
+              detections: Boxes,
+              classes: Mapping[int, str],
+              frame_video: np.ndarray,
+              videos: Sequence[str],
+              excluded: np.ndarray = None,
+              iou: Sequence[float] = (0.5, ),
+              rule: str = 'activitynet') -> EvaluationResult:
+    """Average precision of each class over all key frames.
+
+    A detection is compared with the annotated box of its frame and class that overlaps most; it is a true positive if
+    the overlap reaches the threshold and no detection of higher score has taken that box. AP is the area under the
+    precision-recall curve with precision made to fall (PASCAL VOC 2010 and later). Of equal scores the earlier row
+    comes first.
+
+    Rules:
+
+    - ``'activitynet'``: the official script (ActivityNet, ``get_ava_performance.py``, 2020 and later). The 50 best
+      labelled boxes of a frame count; detections on frames that the ground truth does not list count nowhere, nor do
+      excluded frames; a class with ground truth and no detection has AP 0, one without ground truth is outside the
+      mean.
+    - ``'mmaction2'``: MMAction2's ``ava_eval``. No cap; annotated boxes of excluded frames count as missed; a class
+      that is never detected is outside the mean; frames need an annotated box of one of the classes; computed in
+      float32; ties in score as its sort leaves them.
+
+    Args:
+        ground_truth (Boxes): Annotated boxes. Labels outside ``classes`` are left out.
+        detections (Boxes): Detections. Labels outside ``classes`` are left out.
+        classes (Mapping[int, str]): Class id to name.
+        frame_video (np.ndarray): (F,) index into ``videos`` of each key frame that the ground truth lists.
+        videos (Sequence[str]): Names of the videos.
+        excluded (np.ndarray, optional): (F,) bool, key frames to leave out. Defaults to none.
+        iou (Sequence[float]): Thresholds. Defaults to (0.5,).
+        rule (str): ``'activitynet'`` or ``'mmaction2'``. Defaults to ``'activitynet'``.
+
+    Returns:
+        EvaluationResult: AP of each class at each threshold, and the matches.
+
+    Raises:
+        ValueError: If the rule is unknown or a threshold is not above 0 and at most 1.
+    """
+    if rule not in RULES:
+        raise ValueError(f'rule={rule!r}: expected one of {RULES}')
+    iou = tuple(float(threshold) for threshold in iou)
+    if not iou or any(not 0 < threshold <= 1 for threshold in iou):
+        raise ValueError(f'iou={iou}: expected one or more thresholds above 0 and at most 1')
+    mmaction2 = rule == 'mmaction2'
+    num_frames = len(frame_video)
+    excluded = np.zeros(num_frames, bool) if excluded is None else np.asarray(excluded)
+    class_ids = np.array(sorted(classes))
+
+    def of_interest(boxes, allowed):
+        known = np.isin(boxes.label, class_ids) & (boxes.frame >= 0)
+        known[known] = allowed[boxes.frame[known]]
+        boxes = boxes.take(known)
+        box = boxes.box.astype(np.float32 if mmaction2 else np.float64)
+        return Boxes(boxes.frame.astype(np.int64), box, np.searchsorted(class_ids, boxes.label), boxes.score)
+
+    everywhere = of_interest(ground_truth, np.ones(num_frames, bool))
+    annotated = everywhere.take(~excluded[everywhere.frame])
+    counted = everywhere if mmaction2 else annotated
+    listed = ~excluded
+    if mmaction2:
+        listed = listed & np.isin(np.arange(num_frames), everywhere.frame)
+    detections = of_interest(detections, listed)
+    if mmaction2:
+        detections = detections.take(_order_of_mmaction2(detections, everywhere))
+        detections = detections._replace(score=detections.score.astype(np.float32))
+    else:
+        detections = keep_best(detections, CAPACITY)
+        detections = detections.take(_by_class_and_score(detections))
+    overlap, match = best_overlaps(detections, annotated, num_frames)
+    num_det = np.bincount(detections.label, minlength=len(class_ids))
+    num_gt = np.bincount(counted.label, minlength=len(class_ids))
+    ends = np.cumsum(num_det)
+    matched = np.stack([true_positives(overlap, match, threshold) for threshold in iou])
+    if mmaction2:  # ranks after matching, with a sort that does not keep the order of ties
+        rank = np.concatenate([np.zeros(0, int)] + [
+            start + np.argsort(detections.score[start:end])[::-1] for start, end in zip(ends - num_det, ends)])
+        detections, matched = detections.take(rank), matched[:, rank]
+    ap = np.full((len(iou), len(class_ids)), np.nan)
+    for k, (start, end) in enumerate(zip(ends - num_det, ends)):
+        if num_gt[k] and (num_det[k] or not mmaction2):
+            ap[:, k] = [average_precision(row[start:end], num_gt[k]) for row in matched]
+    per_video = np.zeros((len(videos), len(class_ids)), np.int64)
+    np.add.at(per_video, (frame_video[counted.frame], counted.label), 1)
+    return EvaluationResult(
+        rule=rule,
+        iou=iou,
+        class_ids=tuple(class_ids.tolist()),
+        names=tuple(classes[label] for label in class_ids.tolist()),
+        ap=ap,
+        num_gt=num_gt,
+        num_det=num_det,
+        num_key_frames=int(listed.sum()),
+        videos=tuple(videos),
+        gt_per_video=per_video,
+        video=frame_video[detections.frame],
+        score=detections.score,
+        matched=matched)
+
+
+def _by_class_and_score(detections: Boxes) -> np.ndarray:
+    """Class by class, by falling score, the earlier of equals first."""
+    order = np.argsort(-detections.score, kind='stable')
+    return order[np.argsort(detections.label[order].astype(np.int16), kind='stable')]  # a radix sort
+
+
+def _order_of_mmaction2(detections: Boxes, ground_truth: Boxes) -> np.ndarray:
+    """Class by class, frames in the order in which the ground truth first names them, then by falling score."""
+    frames, first = np.unique(ground_truth.frame, return_index=True)
+    position = np.zeros(int(frames[-1]) + 1 if len(frames) else 0, np.int64)
+    position[frames] = first
+    return np.lexsort((-detections.score, position[detections.frame], detections.label))

@@ -1,0 +1,48 @@
+"""Precision-recall curves of an evaluation, as numbers and as a picture."""
+from pathlib import Path
+from typing import Tuple
+
+import matplotlib
+import numpy as np
+import pandas as pd
+
+from stssa_mm.evaluation.result import EvaluationResult
+
+matplotlib.use('Agg')
+import matplotlib.pyplot as plt
+
+
+def write_curves(result: EvaluationResult, path: Path) -> Tuple[Path, Path]:
+    """Write the curves of all classes that have annotated boxes and detections.
+
+    Args:
+        result (EvaluationResult): Of an evaluation; its first IoU threshold is used.
+        path (Path): The csv: id, name, score, recall and precision, a row for each detection by falling score.
+
+    Returns:
+        tuple[Path]: The csv, and the picture (png) beside it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shown = [k for k in range(len(result.class_ids)) if result.num_gt[k] and result.num_det[k]]
+    shown.sort(key=lambda k: -result.ap[0, k])
+    tables = []
+    figure, axes = plt.subplots(figsize=(9, 5 + max(0, len(shown) - 20) * 0.08))
+    colours = plt.get_cmap('turbo')(np.linspace(0, 1, len(shown)))
+    for k, colour in zip(shown, colours):
+        recall, precision, score = result.curve(k)
+        tables.append(pd.DataFrame(dict(id=result.class_ids[k], name=result.names[k], score=score, recall=recall,
+                                        precision=precision)))
+        falling = np.maximum.accumulate(precision[::-1])[::-1]
+        axes.step(recall, falling, where='pre', color=colour, linewidth=1,
+                  label=f'{result.ap[0, k]:.3f} {result.names[k][:40]}')
+    columns = pd.DataFrame(columns=['id', 'name', 'score', 'recall', 'precision'])
+    (pd.concat(tables) if tables else columns).to_csv(path, index=False)
+    axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel='recall', ylabel='precision (made to fall)',
+             title=f'frame-AP@{result.iou[0]:g} by class; mean {result.mean_ap():.3f} (rule {result.rule})')
+    if shown:
+        axes.legend(loc='center left', bbox_to_anchor=(1, 0.5), fontsize=6, ncols=1 + len(shown) // 41, frameon=False)
+    picture = path.with_suffix('.png')
+    figure.savefig(picture, dpi=120, bbox_inches='tight')
+    plt.close(figure)
+    return path, picture

@@ -1,0 +1,181 @@
+"""Compare the package's frame-mAP with MMAction2's `ava_eval`, end to end on files, in one run.
+
+Detections are made for a ground truth: every annotated box moved a little, with a score for each class that the ground
+truth has. Without a ground truth, one of AVA v2.1 val's size in pose classes is made. Each side reads the files and computes its mAP in a process of its own; ours by MMAction2's rule. Seconds
+leave out the imports and are medians; memory is the peak over all processes of a side, above what it took after the
+imports. The last line printed is JSON.
+"""
+import argparse
+import contextlib
+import io
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from stssa_mm.datasets.annotations import read_annotations
+from stssa_mm.datasets.converters.ava_form import Row, write_annotations, write_label_map
+from stssa_mm.evaluation.ava import evaluate_files  # before mmaction, which it makes importable
+
+from mmaction.evaluation import ava_eval  # isort: skip
+
+SIDES = ('ours', 'mmaction2')
+
+
+def make_ground_truth(folder, seed):
+    """Write a ground truth of random boxes and its label map; gives their paths."""
+    rng = np.random.default_rng(seed)
+    ground_truth, label_map = folder / 'ground_truth.csv', folder / 'labels.pbtxt'
+    write_label_map(label_map, [f'class {number}' for number in range(1, 15)])
+    rows = []
+    for video in range(64):
+        for timestamp in sorted(rng.choice(np.arange(902, 1799), 782, replace=False)):
+            for person in range(rng.integers(1, 4)):
+                low = rng.uniform(0, 0.6, 2)
+                box = [*low, *(low + rng.uniform(0.1, 0.4, 2))]
+                rows.append(Row(f'video_{video:02}', timestamp, *box, rng.integers(1, 15), person))
+    write_annotations(ground_truth, rows)
+    return ground_truth, label_map
+
+
+def make_detections(ground_truth, out, seed):
+    """Write detections for a ground-truth csv; gives the number of rows."""
+    rows = read_annotations(ground_truth)
+    rng = np.random.default_rng(seed)
+    classes = np.unique(rows.label)
+    # A person has a row for each label: detect each box once.
+    people, index, inverse = np.unique(
+        np.column_stack([rows.video, rows.timestamp, rows.box]), axis=0, return_index=True, return_inverse=True)
+    low, high = people[:, 2:4], people[:, 4:]
+    size = np.tile(high - low, 2)
+    box = np.clip(people[:, 2:] + size * rng.normal(0, 0.08, size.shape), 0, 1)
+    fine = (box[:, 2:] - box[:, :2] > 0.002).all(1)
+    scores = rng.beta(0.5, 3, (len(people), len(classes)))
+    right = np.zeros(scores.shape, bool)
+    right[inverse.ravel(), np.searchsorted(classes, rows.label)] = True
+    scores[right] = rng.beta(2, 2, right.sum())
+    count = 0
+    with open(out, 'w') as file:
+        for person in np.flatnonzero(fine):
+            start = f'{rows.videos[int(people[person, 0])]},{int(people[person, 1])},' + ','.join(
+                f'{value:.4f}' for value in box[person])
+            for label, score in zip(classes, scores[person]):
+                file.write(f'{start},{label},{score:.6f}\n')
+                count += 1
+    return count
+
+
+def memory_of_tree():
+    """Bytes of this process and its children; what they share counts once."""
+    process, total = psutil.Process(), 0
+    for member in [process, *process.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += member.memory_full_info().pss
+    return total
+
+
+@contextlib.contextmanager
+def peak_of_tree(report):
+    """Watch the memory while the block runs; report['mb'] is the growth to its peak."""
+    before, done = memory_of_tree(), threading.Event()
+    peak = [before]
+
+    def watch():
+        while not done.wait(0.02):
+            peak[0] = max(peak[0], memory_of_tree())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        report['mb'] = (max(peak[0], memory_of_tree()) - before) / 2**20
+
+
+def evaluate(side, args):
+    """mAP of one side by MMAction2's rule."""
+    if side == 'ours':
+        result, _ = evaluate_files(args.ground_truth, args.detections, args.label_map, args.exclude, rule='mmaction2')
+        return result.mean_ap()
+    with contextlib.redirect_stdout(io.StringIO()):
+        return float(ava_eval(str(args.detections), 'mAP', str(args.label_map), str(args.ground_truth),
+                              str(args.exclude) if args.exclude else None)['overall'])
+
+
+def child(side, args):
+    """Time, or watch the memory of, one evaluation."""
+    report = {}
+    with peak_of_tree(report) if args.memory else contextlib.nullcontext():
+        start = time.perf_counter()
+        report['map'] = evaluate(side, args)
+        report['s'] = time.perf_counter() - start
+    print(json.dumps(report))
+
+
+def run_child(side, args, memory=False):
+    """The report of a process that evaluates one side."""
+    command = [sys.executable, __file__, '--child', side, '--ground-truth', args.ground_truth, '--label-map',
+               args.label_map, '--detections', args.detections]
+    command += ['--exclude', args.exclude] if args.exclude else []
+    command += ['--memory'] if memory else []
+    result = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--ground-truth', type=Path, help='csv in AVA\'s form (default: made)')
+    parser.add_argument('--label-map', type=Path, help='pbtxt, with --ground-truth')
+    parser.add_argument('--exclude', type=Path, help='csv of excluded key frames')
+    parser.add_argument('--detections', type=Path, help='csv to evaluate (default: made from the ground truth)')
+    parser.add_argument('--seed', type=int, default=0, help='of the detections that are made (default: 0)')
+    parser.add_argument('--repeats', type=int, default=3, help='timed runs of each side (default: 3)')
+    parser.add_argument('--child', choices=SIDES, help=argparse.SUPPRESS)
+    parser.add_argument('--memory', action='store_true', help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.child:
+        child(args.child, args)
+        return
+    if bool(args.ground_truth) != bool(args.label_map):
+        parser.error('give --ground-truth and --label-map together')
+    with tempfile.TemporaryDirectory() as folder:
+        if not args.ground_truth:
+            args.ground_truth, args.label_map = make_ground_truth(Path(folder), args.seed)
+        if not args.detections:
+            args.detections = Path(folder, 'detections.csv')
+            count = make_detections(args.ground_truth, args.detections, args.seed)
+            print(f'made {count:,} detections for {args.ground_truth.name}')
+        print(f'{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, numpy '
+              f'{np.__version__}; {args.repeats} runs of each side in turn', flush=True)
+        reports = {side: [] for side in SIDES}
+        for _ in range(args.repeats):
+            for side in SIDES:
+                reports[side].append(run_child(side, args))
+                print(f'{side:10}{reports[side][-1]["s"]:8.2f} s   mAP {reports[side][-1]["map"]:.6f}', flush=True)
+        memory = {side: run_child(side, args, memory=True)['mb'] for side in SIDES}
+    seconds = {side: statistics.median(report['s'] for report in reports[side]) for side in SIDES}
+    for side in SIDES:
+        print(f'{side:10}{seconds[side]:8.2f} s {memory[side]:8.0f} MiB')
+    print(json.dumps({
+        'speedup': round(seconds['mmaction2'] / seconds['ours'], 1),
+        'ours_s': round(seconds['ours'], 2),
+        'mmaction2_s': round(seconds['mmaction2'], 2),
+        'ours_mb': round(memory['ours']),
+        'mmaction2_mb': round(memory['mmaction2']),
+        'map_difference': reports['ours'][0]['map'] - reports['mmaction2'][0]['map'],
+    }))
+
+
+if __name__ == '__main__':
+    main()

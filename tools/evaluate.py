@@ -1,0 +1,52 @@
+"""Frame-mAP of a csv of detections against a ground truth, both in AVA's form.
+
+The last column of a detection is its score. What is unusual about the files and accepted is said; a malformed row is an
+error that names file and line.
+"""
+import argparse
+import sys
+from pathlib import Path
+
+from stssa_mm.evaluation.ava import evaluate_files, group_means
+from stssa_mm.evaluation.ava_metric import result_line, result_table
+from stssa_mm.evaluation.frame_map import RULES
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--ground-truth', type=Path, required=True,
+                        help='csv: video,timestamp,x1,y1,x2,y2,class[,person]')
+    parser.add_argument('--detections', type=Path, required=True, help='csv: video,timestamp,x1,y1,x2,y2,class,score')
+    parser.add_argument('--label-map', type=Path, required=True, help='pbtxt; its classes are those evaluated')
+    parser.add_argument('--exclude', type=Path, help='csv of excluded key frames: video,timestamp')
+    parser.add_argument('--rule', choices=RULES, default=RULES[0], help='default: %(default)s')
+    parser.add_argument('--iou', type=float, nargs='+', default=[0.5], help='thresholds (default: 0.5)')
+    parser.add_argument('--out', type=Path, metavar='R.json',
+                        help='write mAP and the AP of each class, and the matches beside it, for tools/compare_runs.py')
+    parser.add_argument('--curves', type=Path, metavar='C.csv',
+                        help='write the precision-recall curves, and a picture of them beside it (png)')
+    args = parser.parse_args()
+    try:
+        result, notes = evaluate_files(args.ground_truth, args.detections, args.label_map, args.exclude, args.iou,
+                                       args.rule)
+    except (OSError, ValueError) as error:
+        sys.exit(f'error: {error}')
+    for note in notes:
+        print(f'note: {note}')
+    print(result_table(result))
+    counted = sorted((row['ap'], row['name']) for row in result.summary()['per_class'] if row['ap'] is not None)
+    for what, rows in (('worst', counted[:5]), ('best', counted[:-6:-1])):
+        print(f'{what}: ' + ', '.join(f'{name} {ap:.4f}' for ap, name in rows))
+    for group, ap in group_means(result).items():
+        print(f'{group}: {ap:.4f}')
+    print(result_line(result))
+    if args.out:
+        result.save(args.out)
+        print(f'written: {args.out}')
+    if args.curves:
+        from stssa_mm.visualization.curves import write_curves
+        print(f'written: {", ".join(map(str, write_curves(result, args.curves)))}')
+
+
+if __name__ == '__main__':
+    main()
