@@ -1,9 +1,9 @@
 """Compare the package's frame-mAP with MMAction2's `ava_eval`, end to end on files, in one run.
 
 Detections are made for a ground truth: every annotated box moved a little, with a score for each class that the ground
-truth has. Without a ground truth, one of AVA v2.1 val's size in pose classes is made. Each side reads the files and computes its mAP in a process of its own; ours by MMAction2's rule. Seconds
-leave out the imports and are medians; memory is the peak over all processes of a side, above what it took after the
-imports. The last line printed is JSON.
+truth has. Without a ground truth, one of AVA v2.1 val's size in pose classes is made. Each side reads the files and
+computes its mAP in a process of its own; ours by MMAction2's rule. Seconds leave out the imports and are medians;
+memory is the peak over all processes of a side, above what it took after the imports. The last line printed is JSON.
 """
 import argparse
 import contextlib

@@ -1,7 +1,10 @@
 """Reading files in AVA's formats, and saying what is wrong with them. No torch."""
+import itertools
+import math
+import mmap
 import re
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import Dict, Iterator, NamedTuple, Optional, Tuple
 
 import numpy as np
 import pandas as pd
@@ -40,15 +43,22 @@ class Rows(NamedTuple):
     notes: Tuple[str, ...] = ()
 
 
+def _read_text(path: Path) -> str:
+    """A text file, without its byte-order mark. Raises a ValueError if it is none."""
+    try:
+        return Path(path).read_text(encoding='utf-8-sig')
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path}: no UTF-8 text ({error.reason} at byte {error.start}): expected text') from None
+
+
+def _lines(path: Path) -> Iterator[Tuple[int, str]]:
+    """The lines of a file that are not blank, with their numbers from 1."""
+    return ((number, line) for number, line in enumerate(_read_text(path).split('\n'), 1) if line.strip('\r'))
+
+
 def _line_number(path: Path, row: int) -> int:
     """The line (from 1) that the row (from 0) stands on: pandas skips blank lines."""
-    with open(path, encoding='utf-8-sig') as file:
-        for number, line in enumerate(file, 1):
-            if line.strip('\r\n'):
-                if not row:
-                    return number
-                row -= 1
-    raise IndexError(row)
+    return next(itertools.islice(_lines(path), row, None))[0]
 
 
 def _first(path: Path, bad: np.ndarray, values: np.ndarray, what: str) -> None:
@@ -67,41 +77,39 @@ def _fault_of_line(fields: list) -> Optional[str]:
                 f'video,timestamp for a key frame with nobody{tabs}')
     for name, value in zip((*COLUMNS[1:], 'person id or score'), fields[1:]):
         try:
-            float(value)
+            finite = math.isfinite(float(value))
         except ValueError:
+            finite = False
+        if not finite:
             return f'{name}={value!r}: expected a number'
     return None
 
 
 def _raise_first_fault(path: Path, error: Exception) -> None:
     """Go through a file that pandas refused, line by line, and raise a ValueError for the first fault."""
-    with open(path, encoding='utf-8-sig') as file:
-        for number, line in enumerate(file, 1):
-            fault = _fault_of_line(line.rstrip('\r\n').split(',')) if line.strip('\r\n') else None
-            if fault:
-                raise ValueError(f'{path}:{number}: {fault}')
+    for number, line in _lines(path):
+        fault = _fault_of_line(line.rstrip('\r').split(','))
+        if fault:
+            raise ValueError(f'{path}:{number}: {fault}')
     raise ValueError(f'{path}: {error}')
 
 
 def _read_table(path: Path) -> Tuple[pd.DataFrame, Tuple[str, ...]]:
     """Nine columns, the missing ones nan; and notes on the file."""
+    with open(path, 'rb') as file:
+        if not file.read(1):
+            raise ValueError(f'{path}: the file is empty')
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            cut, nul = data[-1:] not in b'\r\n', data.find(b'\0')
+    if nul >= 0:  # at which pandas would end a field
+        raise ValueError(f'{path}: no text (a zero byte at byte {nul}): expected a csv file')
     try:
-        with open(path, 'rb') as file:
-            if not file.read(1):
-                raise ValueError(f'{path}: the file is empty')
-            file.seek(-1, 2)
-            cut = file.read(1) not in b'\r\n'
-        try:
-            table = pd.read_csv(path, **READ)
-        except pd.errors.EmptyDataError:
-            raise ValueError(f'{path}: the file holds blank lines only') from None
-        except UnicodeDecodeError:
-            raise
-        except (ValueError, OverflowError, pd.errors.ParserError) as error:
-            _raise_first_fault(path, error)
-    except UnicodeDecodeError as error:
-        raise ValueError(f'{path}: no UTF-8 text ({error.reason} at byte {error.start}): expected a csv file') from None
-    if len(table) and (table[8].notna().any() or table[1].isna().any()):
+        table = pd.read_csv(path, **READ)
+    except (ValueError, OverflowError, pd.errors.ParserError) as error:  # UnicodeDecodeError is a ValueError
+        _raise_first_fault(path, error)
+    if not len(table):
+        raise ValueError(f'{path}: the file holds blank lines only')
+    if (table[8].notna().any() or table[1].isna().any()):
         _raise_first_fault(path, ValueError('rows with a wrong number of columns'))
     return table, (f'{path}: the last line has no line end: is the file cut off?', ) if cut else ()
 
@@ -204,17 +212,15 @@ def read_exclusions(path: Path) -> Tuple[np.ndarray, np.ndarray]:
         ValueError: If a row is malformed; names file and line.
     """
     videos, timestamps = [], []
-    with open(path, encoding='utf-8-sig') as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            fields = line.strip().split(',')
-            try:
-                video, timestamp = fields
-                timestamps.append(float(timestamp))
-                videos.append(video)
-            except ValueError:
-                raise ValueError(f'{path}:{number}: {line.strip()!r}: expected video,timestamp') from None
+    for number, line in _lines(path):
+        video, _, timestamp = line.strip().partition(',')
+        try:
+            timestamps.append(float(timestamp))
+        except ValueError:
+            timestamps.append(np.nan)
+        if not video or not np.isfinite(timestamps[-1]):
+            raise ValueError(f'{path}:{number}: {line.strip()!r}: expected video,timestamp')
+        videos.append(video)
     return np.array(videos, dtype=str), np.array(timestamps, dtype=float)
 
 
@@ -227,7 +233,7 @@ def read_label_map(path: Path) -> Dict[int, str]:
     Raises:
         ValueError: If a block is malformed, an id occurs twice, or there is no block; names file and line.
     """
-    text = Path(path).read_text(encoding='utf-8-sig')
+    text = _read_text(path)
     names: Dict[int, str] = {}
     for block in re.finditer(r'(\w+)\s*:?\s*\{([^{}]*)\}', text):
         where = f'{path}:{text.count(chr(10), 0, block.start()) + 1}'

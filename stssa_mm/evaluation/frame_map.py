@@ -43,7 +43,7 @@ def best_overlaps(boxes: Boxes, ground_truth: Boxes, num_frames: int) -> Tuple[n
     order = np.argsort(ground_truth.label * num_frames + ground_truth.frame, kind='stable')
     keys = (ground_truth.label * num_frames + ground_truth.frame)[order]
     groups, starts, sizes = np.unique(keys, return_index=True, return_counts=True)
-    overlap, match = np.zeros(len(boxes.frame), boxes.box.dtype), np.zeros(len(boxes.frame), np.int64)
+    overlap, match = np.zeros(len(boxes.frame)), np.zeros(len(boxes.frame), np.int64)
     if not len(groups) or not len(boxes.frame):
         return overlap, match
     wanted = boxes.label * num_frames + boxes.frame
@@ -54,7 +54,8 @@ def best_overlaps(boxes: Boxes, ground_truth: Boxes, num_frames: int) -> Tuple[n
     first = np.cumsum(sizes) - sizes
     candidate = order[np.arange(sizes.sum()) - np.repeat(first - starts, sizes)]
     a, b = boxes.box[np.repeat(paired, sizes)], ground_truth.box[candidate]
-    sides = np.maximum(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0)
+    sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
+    sides = np.maximum(sides, 0, dtype=np.float64)  # areas stay in the boxes' own precision, as in np_box_ops
     intersection = sides[:, 1] * sides[:, 0]
     area_a, area_b = ((x[:, 3] - x[:, 1]) * (x[:, 2] - x[:, 0]) for x in (a, b))
     union = area_a + area_b - intersection

@@ -1,14 +1,14 @@
 import contextlib
 import io
-from types import SimpleNamespace
+import json
 
 import numpy as np
 import pytest
 import torch
 from mmaction.evaluation import ava_eval
-from mmaction.evaluation.functional import ava_utils
 
-from stssa_mm.evaluation.ava_metric import STSSAAVAMetric, frame_ap
+from stssa_mm.evaluation.ava import evaluate_files
+from stssa_mm.evaluation.ava_metric import STSSAAVAMetric
 
 BOX = [0.1, 0.1, 0.5, 0.5]
 OTHER = [0.6, 0.6, 0.9, 0.9]
@@ -58,13 +58,12 @@ def test_a_frame_without_detections_and_a_run_without_any(tmp_path):
     assert evaluate(config, {('v', 1): nobody, ('v', 2): nobody})['mAP/overall'] == 0
 
 
-def test_small_differences_in_score_decide():
+def test_small_differences_in_score_decide(tmp_path):
     """MMAction2 rounds scores to 4 decimals, after which these two would tie."""
-    truth = {'v,1': ([BOX], [1]), 'v,2': ([BOX], [1])}
-    right_first = {'v,1': ([BOX], [1], [0.50001]), 'v,2': ([OTHER], [1], [0.5])}
-    wrong_first = {'v,1': ([BOX], [1], [0.5]), 'v,2': ([OTHER], [1], [0.50001])}
-    assert frame_ap(truth, right_first, [1])[1] == 0.5
-    assert frame_ap(truth, wrong_first, [1])[1] == 0.25
+    config = files(tmp_path, [('v', 1, BOX, 1), ('v', 2, BOX, 1)])
+    for right, wrong, ap in ((0.50001, 0.5, 0.5), (0.5, 0.50001, 0.25)):
+        found = {('v', 2): ([OTHER], [[0., wrong, 0., 0.]]), ('v', 1): ([BOX], [[0., right, 0., 0.]])}
+        assert evaluate(config, found)['mAP/overall'] == ap
 
 
 def test_custom_classes(tmp_path):
@@ -74,11 +73,8 @@ def test_custom_classes(tmp_path):
     assert result == {'mAP/overall': 1, 'mAP/kick': 1}
 
 
-@pytest.mark.parametrize('seed', range(3))
-def test_equals_mmaction2_where_every_class_is_detected_and_nothing_excluded(tmp_path, monkeypatch, seed):
-    # Without its 32 processes.
-    serial = SimpleNamespace(map=lambda function, items: [function(item) for item in items])
-    monkeypatch.setattr(ava_utils.multiprocessing, 'Pool', lambda count: serial)
+def random_run(seed):
+    """Ground-truth rows, and predictions near them."""
     rng = np.random.default_rng(seed)
     rows, predictions = [], {}
     for t in range(12):
@@ -88,6 +84,11 @@ def test_equals_mmaction2_where_every_class_is_detected_and_nothing_excluded(tmp
         moved = (boxes + rng.uniform(-0.04, 0.04, boxes.shape)).clip(0, 1).round(4).astype(np.float32)
         scores = rng.permutation(np.arange(1, 10000))[:12].reshape(3, 4) / 1e4
         predictions['v', t] = (moved.tolist(), scores.astype(np.float32).tolist())
+    return rows, predictions
+
+
+def test_equals_mmaction2_where_every_class_is_detected_and_nothing_excluded(tmp_path, serial_mmaction2):
+    rows, predictions = random_run(0)
     config = files(tmp_path, rows)
     ours = evaluate(config, predictions, action_thr=0)
     with open(tmp_path / 'detections.csv', 'w') as file:
@@ -99,3 +100,46 @@ def test_equals_mmaction2_where_every_class_is_detected_and_nothing_excluded(tmp
         theirs = ava_eval(str(tmp_path / 'detections.csv'), 'mAP', config['label_file'], config['ann_file'], None)
     assert ours['mAP/overall'] == pytest.approx(theirs['overall'], abs=1e-12)
     assert 0 < ours['mAP/overall'] < 1
+
+
+def test_written_files_give_the_same_result_again(tmp_path):
+    rows, predictions = random_run(1)
+    config = files(tmp_path, rows, excluded=[('v', 3)])
+    ours = evaluate(config, predictions, out_dir=str(tmp_path / 'out'), iou=(0.5, 0.75))
+    written = {file.name for file in (tmp_path / 'out').iterdir()}
+    assert written == {'detections.csv', 'result.json', 'result.matches.npz'}
+    again, _ = evaluate_files(config['ann_file'], tmp_path / 'out' / 'detections.csv', config['label_file'],
+                              config['exclude_file'], iou=(0.5, 0.75))
+    assert again.mean_ap() == ours['mAP/overall'] and again.mean_ap(0.75) == ours['mAP/overall@0.75']
+    assert json.loads((tmp_path / 'out' / 'result.json').read_text())['mAP'] == ours['mAP/overall']
+
+
+def test_rule_is_a_choice(tmp_path):
+    config = files(tmp_path, [('v', 1, BOX, 1), ('v', 1, OTHER, 2)])
+    predictions = {('v', 1): ([BOX], [[0., .9, 0., 0.]])}
+    assert evaluate(config, predictions)['mAP/overall'] == 0.5
+    assert evaluate(config, predictions, rule='mmaction2')['mAP/overall'] == 1
+
+
+def test_groups_of_ava(tmp_path):
+    config = files(tmp_path, [('v', 1, BOX, 1)])
+    names = {1: 'bend/bow (at the waist)', 12: 'stand', 17: 'carry/hold (an object)', 80: 'watch (a person)'}
+    (tmp_path / 'labels.pbtxt').write_text(''.join(f'item {{\n name: "{n}"\n id: {i}\n}}\n' for i, n in names.items()))
+    config['num_classes'] = 81
+    scores = np.zeros((1, 81), np.float32)
+    scores[0, [1, 2]] = 0.9  # 2 is not in this label map
+    result = evaluate(config, {('v', 1): ([BOX], scores.tolist())})
+    assert result['mAP/person_movement'] == 1 and np.isnan(result['mAP/person_interaction'])
+
+
+def test_wrong_files_and_values_are_named_at_once(tmp_path):
+    config = files(tmp_path, [('v', 1, BOX, 1)])
+    with pytest.raises(FileNotFoundError, match=r"evaluator.ann_file='/nowhere.csv': no such file"):
+        STSSAAVAMetric(**{**config, 'ann_file': '/nowhere.csv'})
+    with pytest.raises(ValueError, match=r'evaluator.num_classes=3, but .*labels.pbtxt has ids up to 3'):
+        STSSAAVAMetric(**{**config, 'num_classes': 3})
+    with pytest.raises(ValueError, match=r'evaluator.custom_classes: \[9\] not in .*pbtxt, whose ids are 1 to 3'):
+        STSSAAVAMetric(**{**config, 'num_classes': 2, 'custom_classes': [9]})
+    (tmp_path / 'gt.csv').write_text('v,1,0.5,0,0.1,1,1,0\n')
+    with pytest.raises(ValueError, match=r'gt.csv:1: .*expected x1 < x2'):
+        STSSAAVAMetric(**config)
