@@ -84,11 +84,22 @@ def test_two_gloo_processes_give_the_metrics_of_one(trained, mim, toy, tmp_path)
     assert metrics_of(tmp_path)['mAP/overall'] == pytest.approx(one, abs=1e-6)
 
 
-def test_two_gloo_processes_train(mim, toy, tmp_path):
-    mim('train', 'mmaction', TOY, '--work-dir', tmp_path, '--seed', 3, '--launcher', 'pytorch', '--gpus', 2,
-        *options(toy, **{'train_cfg.max_epochs': 1, 'train_dataloader.batch_size': 4}))
+def test_two_gloo_processes_train_at_the_learning_rate_of_their_batch(mim, toy, tmp_path):
+    run = mim('train', 'mmaction', TOY, '--work-dir', tmp_path, '--seed', 3, '--launcher', 'pytorch', '--gpus', 2,
+              '--auto-scale-lr', *options(toy, **{'train_cfg.max_epochs': 1, 'train_dataloader.batch_size': 4,
+                                                  'auto_scale_lr.base_batch_size': 16}))
+    assert 'LR has been automatically scaled from 0.002 to 0.001' in run.stdout + run.stderr
     assert len(logged(tmp_path, 'loss')) == 2
     assert (tmp_path / 'epoch_1.pth').exists()
+
+
+def test_amp_trains_on_a_gpu_and_says_that_it_needs_one(mim, toy, tmp_path):
+    run = mim('train', 'mmaction', TOY, '--work-dir', tmp_path, '--amp', *options(toy, **{'train_cfg.max_epochs': 1}),
+              check=torch.cuda.is_available())
+    if torch.cuda.is_available():
+        assert all(value > 0 for value in logged(tmp_path, 'loss'))
+    else:
+        assert 'only available training on gpu' in run.stderr
 
 
 def kill_when(command, env, condition):

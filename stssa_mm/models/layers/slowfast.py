@@ -54,11 +54,13 @@ def scaled_attention(query: Tensor, key: Tensor, value: Tensor, key_scale: bool)
         Tensor: (R, N, E) in float32, or in float64 where the input is.
     """
     scale = query.shape[-1]**-0.5 if key_scale else 1.0
+    width = value.shape[-1]
     with torch.autocast(query.device.type, enabled=False):
         query, key, value = (x.to(torch.promote_types(x.dtype, torch.float32)) for x in (query, key, value))
-        # With a head axis of 1, which the memory-efficient kernels ask for.
-        return F.scaled_dot_product_attention(
-            query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1), scale=scale).squeeze(1)
+        # CUDA's memory-efficient kernels ask for a head axis, and for rows that are a multiple of 16 bytes long: 49
+        # floats are not. Zeros change neither the products nor, cut off again, the values.
+        query, key, value = (F.pad(x, (0, -x.shape[-1] % 4)).unsqueeze(1) for x in (query, key, value))
+        return F.scaled_dot_product_attention(query, key, value, scale=scale).squeeze(1)[..., :width]
 
 
 def kernels_of(branches, kernels) -> dict:
