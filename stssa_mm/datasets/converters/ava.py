@@ -354,7 +354,7 @@ def prepare_ava(out: Path,
             if fault:
                 faults[video] = fault
                 if not fault.endswith(NOT_THERE):
-                    tqdm.write(fault)
+                    tqdm.write(f'{fault}: step {step} again')
         if step == 'videos' and not offline:
             for subset in sorted({chosen[video] for video in faults}):
                 names.update(fetch_list(copy.annotations, subset, sources.movies))
