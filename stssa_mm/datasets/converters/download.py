@@ -72,7 +72,7 @@ def _fetch_rest(url: str, part: Path) -> None:
                 desc=part.stem, total=total, initial=have, unit='B', unit_scale=True, mininterval=1,
                 leave=False) as bar:
             while True:
-                chunk = response.read(1 << 20)
+                chunk = response.read(1 << 16)
                 if not chunk:
                     break
                 file.write(chunk)
