@@ -154,7 +154,7 @@ def _read_partial(partial: Path, header: dict) -> Dict[KeyFrame, np.ndarray]:
         found, *rows = map(json.loads, lines)
         done = {KeyFrame(video, timestamp, frame): np.array(boxes, float).reshape(-1, 5)
                 for video, timestamp, frame, boxes in rows}
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f'{partial}: not a file of unfinished work ({error}): delete it to start again') from error
     if found != header:
         raise ValueError(f'{partial}: begun with {found}, now {header}: take the same, or delete it to start again')
