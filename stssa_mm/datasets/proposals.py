@@ -39,6 +39,10 @@ class Selection(NamedTuple):
             raise ValueError(f'max_people={self.max_people}: expected 1 or more')
 
 
+SELECTION = Selection()
+BESIDE_VIDEOS = ('.csv', '.json', '.srt', '.txt', '.xml')
+
+
 def open_video(file: Path) -> decord.VideoReader:
     """A reader of a video's frames, RGB.
 
@@ -67,7 +71,8 @@ def find_video(folder: Path, video: str) -> Path:
     if (folder / video).is_file():
         return folder / video
     place = folder / video
-    files = sorted(file for file in place.parent.glob('*') if file.stem == place.name and file.is_file())
+    files = sorted(file for file in place.parent.glob('*')
+                   if file.stem == place.name and file.suffix.lower() not in BESIDE_VIDEOS and file.is_file())
     if not files:
         raise FileNotFoundError(f'{place}: no video of this name, with or without an extension')
     if len(files) > 1:
@@ -98,7 +103,7 @@ def read_key_frames(file: Path) -> List[Tuple[str, int]]:
 
 
 def detect_people(key_frames: Sequence[KeyFrame], files: Dict[str, Path], detector: PersonDetector, partial: Path,
-                  selection: Selection = Selection(), batch_size: int = 8) -> Dict[str, np.ndarray]:
+                  selection: Selection = SELECTION, batch_size: int = 8) -> Dict[str, np.ndarray]:
     """Proposals of key frames. What is found is noted batch by batch; a later call goes on from there.
 
     Args:
@@ -106,7 +111,7 @@ def detect_people(key_frames: Sequence[KeyFrame], files: Dict[str, Path], detect
         files (dict[str, Path]): The video of each id.
         detector (PersonDetector): Finds the people.
         partial (Path): Where finished batches are noted, one key frame a line. It stays.
-        selection (Selection): Which boxes are taken. Defaults to ``Selection()``.
+        selection (Selection): Which boxes are taken. Defaults to ``SELECTION``.
         batch_size (int): Frames of a video that are read and detected at a time. Defaults to 8.
 
     Returns:
@@ -173,7 +178,7 @@ def _read_frames(reader: decord.VideoReader, key_frames: Sequence[KeyFrame], fil
 
 
 def make_proposals(key_frame_file: Path, videos: Path, detector: PersonDetector, out: Path, unit: str = 'seconds',
-                   timestamp_start: Optional[int] = None, selection: Selection = Selection(),
+                   timestamp_start: Optional[int] = None, selection: Selection = SELECTION,
                    batch_size: int = 8) -> dict:
     """Write the proposals of AVA-form data. A killed call loses at most a batch when it is repeated.
 
@@ -185,7 +190,7 @@ def make_proposals(key_frame_file: Path, videos: Path, detector: PersonDetector,
         unit (str): Of the timestamps: ``'seconds'`` or ``'frames'``. Defaults to ``'seconds'``.
         timestamp_start (int, optional): The timestamp of a video's first frame. Defaults to 900 for seconds, as in AVA,
             and to 1 for frames.
-        selection (Selection): Which boxes are taken. Defaults to ``Selection()``.
+        selection (Selection): Which boxes are taken. Defaults to ``SELECTION``.
         batch_size (int): Frames detected at a time. Defaults to 8.
 
     Returns:

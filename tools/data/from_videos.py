@@ -14,7 +14,7 @@ from pathlib import Path
 
 from stssa_mm.datasets.converters.own_videos import FORMATS, convert_own_videos
 from stssa_mm.datasets.person_detectors import open_person_detector
-from stssa_mm.datasets.proposals import Selection
+from stssa_mm.datasets.proposals import SELECTION, Selection
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 
@@ -40,11 +40,10 @@ def main():
     parser.add_argument('--copy', action='store_true', help='copy the videos (default: link them)')
     parser.add_argument('--base-config', type=Path, default=CONFIGS / 'stssa_jhmdb.py',
                         help='what the config inherits from (default: configs/stssa_jhmdb.py)')
-    default = Selection()
-    parser.add_argument('--score-thr', type=float, default=default.score_thr, help=f'default: {default.score_thr}')
-    parser.add_argument('--nms-thr', type=float, default=default.nms_thr, help=f'default: {default.nms_thr}')
-    parser.add_argument('--max-people', type=int, default=default.max_people,
-                        help=f'boxes a frame at most (default: {default.max_people})')
+    parser.add_argument('--score-thr', type=float, default=SELECTION.score_thr, help=f'default: {SELECTION.score_thr}')
+    parser.add_argument('--nms-thr', type=float, default=SELECTION.nms_thr, help=f'default: {SELECTION.nms_thr}')
+    parser.add_argument('--max-people', type=int, default=SELECTION.max_people,
+                        help=f'boxes a frame at most (default: {SELECTION.max_people})')
     parser.add_argument('--batch-size', type=int, default=8, help='frames at a time (default: 8)')
     args = parser.parse_args()
     try:
@@ -66,8 +65,9 @@ def report(summary):
     for name, count in summary['key_frames_of'].items():
         print(f'  {name}: {count} key frames')
     if summary['empty_key_frames']:
-        print(f'{len(summary["empty_key_frames"])} key frames without anybody are left out, see '
-              f'{summary["config"].parent}/annotations/key_frames_without_people.csv')
+        print(f'The detector finds nobody on {len(summary["empty_key_frames"])} key frames, see '
+              f'{summary["config"].parent}/annotations/key_frames_without_people.csv; without given boxes they '
+              'are left out')
     if summary['empty_videos']:
         print(f'{len(summary["empty_videos"])} videos without anybody are left out: '
               f'{", ".join(summary["empty_videos"])}')

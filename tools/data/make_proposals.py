@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from stssa_mm.datasets.person_detectors import open_person_detector
-from stssa_mm.datasets.proposals import Selection, make_proposals
+from stssa_mm.datasets.proposals import SELECTION, Selection, make_proposals
 
 
 def main():
@@ -21,11 +21,10 @@ def main():
     parser.add_argument('--timestamps', choices=('seconds', 'frames'), default='seconds', help='default: seconds')
     parser.add_argument('--timestamp-start', type=int,
                         help="timestamp of a video's first frame (default: 900 for seconds, 1 for frames)")
-    default = Selection()
-    parser.add_argument('--score-thr', type=float, default=default.score_thr, help=f'default: {default.score_thr}')
-    parser.add_argument('--nms-thr', type=float, default=default.nms_thr, help=f'default: {default.nms_thr}')
-    parser.add_argument('--max-people', type=int, default=default.max_people,
-                        help=f'boxes a frame at most (default: {default.max_people})')
+    parser.add_argument('--score-thr', type=float, default=SELECTION.score_thr, help=f'default: {SELECTION.score_thr}')
+    parser.add_argument('--nms-thr', type=float, default=SELECTION.nms_thr, help=f'default: {SELECTION.nms_thr}')
+    parser.add_argument('--max-people', type=int, default=SELECTION.max_people,
+                        help=f'boxes a frame at most (default: {SELECTION.max_people})')
     parser.add_argument('--batch-size', type=int, default=8, help='frames at a time (default: 8)')
     args = parser.parse_args()
     try:

@@ -1,5 +1,6 @@
 """Any detector of mmdet that knows the class "person"."""
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import List, Sequence
 
 import numpy as np
@@ -15,13 +16,16 @@ class MMDetPersonDetector:
         device (str): Defaults to ``'cpu'``.
 
     Raises:
-        ValueError: If it has no class "person".
+        ValueError: If it has no class "person", or the checkpoint holds more than data.
     """
 
     def __init__(self, config: Path, checkpoint: str, device: str = 'cpu') -> None:
         from mmdet.apis import init_detector
         self.name = f'{Path(config).name}, {Path(checkpoint).name}'
-        self.model = init_detector(Config.fromfile(config), str(checkpoint), device=device)
+        try:
+            self.model = init_detector(Config.fromfile(config), str(checkpoint), device=device)
+        except UnpicklingError as error:
+            raise ValueError(f'{checkpoint}: cannot be loaded as weights ({str(error).splitlines()[0]})') from error
         classes = [name.lower() for name in self.model.dataset_meta['classes']]
         if 'person' not in classes:
             raise ValueError(f'{config}: no class "person" among its classes {", ".join(classes)}')

@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from stssa_mm.datasets.person_detectors import PersonDetector
-from stssa_mm.datasets.proposals import KeyFrame, Selection, detect_people
+from stssa_mm.datasets.proposals import SELECTION, KeyFrame, Selection, detect_people
 
 from ..ava_form import (
     Row,
@@ -38,7 +38,7 @@ class Person(NamedTuple):
 
 
 def write_dataset(videos: Sequence[LabelledVideo], out: Path, base_config: Path,
-                  detector: Optional[PersonDetector] = None, selection: Selection = Selection(), batch_size: int = 8,
+                  detector: Optional[PersonDetector] = None, selection: Selection = SELECTION, batch_size: int = 8,
                   every: float = 0.5, val_share: float = 0.25, seed: int = 0, copy: bool = False) -> dict:
     """Write videos, annotations, proposals, a label map and a config.
 
@@ -51,7 +51,7 @@ def write_dataset(videos: Sequence[LabelledVideo], out: Path, base_config: Path,
             detections are kept there.
         base_config (Path): What the config inherits from.
         detector (PersonDetector, optional): Finds people. Needed for labels without boxes. Defaults to None.
-        selection (Selection): Which of its boxes are taken. Defaults to ``Selection()``.
+        selection (Selection): Which of its boxes are taken. Defaults to ``SELECTION``.
         batch_size (int): Frames that it gets at a time. Defaults to 8.
         every (float): Seconds between key frames. Defaults to 0.5.
         val_share (float): Part of each class's videos for validation. Defaults to 0.25.
@@ -199,5 +199,5 @@ def _check_people(labels: Dict[str, Set[str]], found: Dict[str, Set[str]]) -> No
         with_people = [video for video in videos if name in found.get(video, ())]
         if len(with_people) < 2:
             raise ValueError(f'class {name!r}: people are found in {len(with_people)} of its {len(videos)} videos '
-                             f'({", ".join(videos[:3])}{", ..." if len(videos) > 3 else ""}), and two are needed: try a '
-                             'lower --score-thr or a better detector')
+                             f'({", ".join(videos[:3])}{", ..." if len(videos) > 3 else ""}): expected two at least: '
+                             'try a lower --score-thr or a better detector')

@@ -73,7 +73,13 @@ def probe(file: Path) -> Probe:
 
 
 def safe_name(path: Path) -> str:
-    """A video's id from its path: everything but letters, digits, ``_ - . /`` becomes ``_``."""
+    """A video's id from its path: everything but letters, digits, ``_ - . /`` becomes ``_``.
+
+    Raises:
+        ValueError: If the path leads out of the folder of videos.
+    """
+    if path.is_absolute() or '..' in path.parts:
+        raise ValueError(f'{path}: expected the path of a video inside the folder of videos')
     return re.sub(r'[^\w./-]', '_', path.as_posix())
 
 
