@@ -1,10 +1,7 @@
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from conftest import REPO
 from datasets.video_files import SIZE, Squares, write_squares
 
 from stssa_mm.datasets.proposals import (
@@ -152,11 +149,3 @@ def test_an_unknown_file_form_is_told_before_the_work(videos, key_frames, tmp_pa
     with pytest.raises(ValueError, match=r'out\.json: expected a proposal file'):
         make_proposals(key_frames, videos, detector, tmp_path / 'out.json', 'frames')
     assert not detector.calls
-
-
-def test_tool_shows_an_error_as_one_line(videos, key_frames, tmp_path):
-    result = subprocess.run(
-        [sys.executable, REPO / 'tools' / 'data' / 'make_proposals.py', key_frames, videos, tmp_path / 'out.pkl',
-         '--detector', tmp_path / 'none.onnx'], capture_output=True, text=True)
-    assert result.returncode == 1
-    assert result.stderr == f'make_proposals.py: {tmp_path}/none.onnx: no such file\n'

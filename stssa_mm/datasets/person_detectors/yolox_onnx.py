@@ -6,7 +6,7 @@ import mmcv
 import numpy as np
 
 STRIDES = (8, 16, 32)
-PAD = 114
+PAD = (114, 114, 114)  # mmcv pads other channels with 0 if given one number
 PERSON = 0  # of COCO's 80 classes
 
 

@@ -98,8 +98,8 @@ def yolox(shared_data):
 
 @pytest.fixture(scope='module')
 def street(shared_data):
-    """A frame on which one person stands left of the middle, RGB."""
-    return decord.VideoReader(str(shared_data / 'fight_clips' / 'noFight' / 'NAME'))[0].asnumpy()
+    """A frame of a surveillance camera, RGB; one person stands left of its middle, from 0.3 of the height to 0.9."""
+    return decord.VideoReader(str(shared_data / 'fight_clips' / 'noFight' / 'nofi121.mp4'))[7].asnumpy()
 
 
 def people(detector, *frames):
@@ -120,12 +120,14 @@ def test_letterbox_keeps_proportions_order_and_range(yolox):
 
 
 def test_real_people_are_found_wherever_the_frame_is_wide_or_high(yolox, street):
-    box, = people(yolox, street)[0][:1]
+    box, = people(yolox, street)[0]
+    np.testing.assert_allclose(box[:4], [.35, .30, .47, .89], atol=.02)
+    assert box[4] > .8
     wide = np.concatenate([street, np.full_like(street, 114)], axis=1)
     high = np.concatenate([street, np.full_like(street, 114)], axis=0)
     in_wide, in_high = people(yolox, wide, high)
-    np.testing.assert_allclose(in_wide[0][:4] * (2, 1, 2, 1), box[:4], atol=.05)
-    np.testing.assert_allclose(in_high[0][:4] * (1, 2, 1, 2), box[:4], atol=.05)
+    np.testing.assert_allclose(in_wide[0][:4] * (2, 1, 2, 1), box[:4], atol=.03)
+    np.testing.assert_allclose(in_high[0][:4] * (1, 2, 1, 2), box[:4], atol=.03)
 
 
 @pytest.fixture(scope='module')
@@ -141,6 +143,8 @@ def mmdet_files(tmp_path_factory):
                       'test_dataloader = dict(dataset=dict(pipeline=test_pipeline))\n')
     torch.manual_seed(0)
     model = init_detector(Config.fromfile(config), None, device='cpu')
+    for layer in model.bbox_head.multi_level_conv_cls:
+        layer.bias.data[:2] = 3  # nearly all boxes are of persons and bicycles
     torch.save(dict(state_dict=model.state_dict(), meta=dict(dataset_meta=model.dataset_meta)), folder / 'nano.pth')
     return config, folder / 'nano.pth'
 
@@ -151,8 +155,9 @@ def test_mmdet_gives_the_boxes_of_its_class_person(mmdet_files):
     frame = np.random.default_rng(0).integers(0, 256, (60, 120, 3), dtype=np.uint8)
     found, again = detector([frame, frame])
     expected = inference_detector(detector.model, np.ascontiguousarray(frame[..., ::-1])).pred_instances
-    expected = expected[expected.labels == 0]
-    assert 0 < len(expected) == len(found)
+    persons = expected.labels == 0
+    assert persons.any() and not persons.all()
+    expected = expected[persons]
     np.testing.assert_allclose(found[:, :4] * (120, 60, 120, 60), expected.bboxes.numpy(), rtol=1e-5)
     np.testing.assert_allclose(found[:, 4], expected.scores.numpy())
     np.testing.assert_array_equal(found, again)

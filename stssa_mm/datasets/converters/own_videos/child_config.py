@@ -48,8 +48,7 @@ test_evaluator = val_evaluator
 """
 # For a base that reads extracted frames.
 PIPELINES = """
-decode = [dict(type='DecordInit'), _base_.{key}[0], dict(type='DecordDecode')]
-{key} = [*decode, *_base_.{key}[2:]]"""
+{key} = [dict(type='DecordInit'), _base_.{key}[0], dict(type='DecordDecode'), *_base_.{key}[2:]]"""
 
 
 def write_child_config(path: Path, base: Path, title: str, classes: int, multilabel: bool, score_thr: float) -> None:
@@ -62,19 +61,13 @@ def write_child_config(path: Path, base: Path, title: str, classes: int, multila
         classes (int): Number of classes.
         multilabel (bool): Whether a person may do several things at a time.
         score_thr (float): Least score of a proposal.
-
-    Raises:
-        ValueError: If the base's pipelines are not as expected.
     """
     pipelines, replaced = '', {}
     for key in ('train_pipeline', 'val_pipeline'):
         types = [step['type'] for step in Config.fromfile(base).get(key, [])]
-        if types[:2] == ['SampleAVAFrames', 'RawFrameDecode']:
+        if types[1:2] == ['RawFrameDecode']:
             pipelines += PIPELINES.format(key=key)
             replaced[key] = f'        pipeline={key},\n'
-        elif types[:3] != ['DecordInit', 'SampleAVAFrames', 'DecordDecode']:
-            raise ValueError(f'{base}: {key} begins with {types[:3]}: expected DecordInit, SampleAVAFrames, '
-                             'DecordDecode, or SampleAVAFrames, RawFrameDecode')
     relative = os.path.relpath(Path(base).resolve(), Path(path).parent.resolve())
     path.write_text(TEMPLATE.format(
         title=title, base=relative, num_classes=classes + 1, classes=classes, multilabel=multilabel,

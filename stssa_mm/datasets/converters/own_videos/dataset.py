@@ -9,8 +9,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
 
-import cv2
 import numpy as np
+from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from stssa_mm.datasets.person_detectors import PersonDetector
@@ -149,14 +149,15 @@ def place_video(video: LabelledVideo, file: Path, copy: bool) -> None:
 def _images(files: Sequence[Path]) -> Iterator[np.ndarray]:
     shape = None
     for file in files:
-        image = cv2.imread(str(file))
-        if image is None:
-            raise ValueError(f'{file}: cannot be read as an image')
+        try:  # not cv2, whose PNG reader fails in a process that has imported decord first
+            image = np.asarray(Image.open(file).convert('RGB'))
+        except UnidentifiedImageError as error:
+            raise ValueError(f'{file}: cannot be read as an image') from error
         shape = shape or image.shape
         if image.shape != shape:
             raise ValueError(f'{file}: has {image.shape[1]} x {image.shape[0]} pixels, the images before it '
                              f'{shape[1]} x {shape[0]}: the frames of a video have one size')
-        yield image[..., ::-1]
+        yield image
 
 
 def video_rows(video: LabelledVideo, key_frames: Sequence[KeyFrame], detections: Dict[str, np.ndarray],

@@ -2,7 +2,6 @@ import csv
 import json
 import pickle
 
-import cv2
 import decord
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ import torch
 from datasets.video_files import SIZE, Squares, write_squares
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
+from PIL import Image
 
 from stssa_mm.datasets.converters.own_videos import convert_own_videos, guess_format
 from stssa_mm.datasets.converters.own_videos.labelled_video import LabelledVideo, Mark, safe_name, thin_out
@@ -160,7 +160,8 @@ def write_csv(videos, *lines, header='video,start,end,label'):
 
 
 def test_several_labels_of_stretches(repo, videos, tmp_path):
-    file = write_csv(videos, *(f'{name}.mp4,{row}' for name in 'ab' for row in ('0,1,sit', '0.5,2,talk', '1.9,1.9,nod')))
+    stretches = ('0,1,sit', '0.5,2,talk', '1.9,1.9,nod')
+    file = write_csv(videos, *(f'{name}.mp4,{stretch}' for name in 'ab' for stretch in stretches))
     summary = convert(repo, file, tmp_path / 'set', detector=Squares())
     labels = {}
     for row in rows(tmp_path / 'set'):
@@ -236,8 +237,9 @@ def write_cvat(file, source, action='<attribute name="action">{}</attribute>', l
     first = ''.join(box(i, 0, action.format('sit' if i < 10 else 'stand')) for i in range(frames))
     second = ''.join(box(i, 30, action.format('__undefined__'), i < 5) for i in range(frames))
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f'<?xml version="1.0"?><annotations><version>1.1</version><meta>{meta}<task><original_size><width>64'
-                    f'</width><height>64</height></original_size><source>{source}</source></task></meta>'
+    file.write_text(f'<?xml version="1.0"?><annotations><version>1.1</version><meta>{meta}<task><original_size>'
+                    '<width>64</width><height>64</height></original_size>'
+                    f'<source>{source}</source></task></meta>'
                     f'<track id="0" label="{label}" source="manual">{first}</track>'
                     f'<track id="7" label="{label}" source="manual">{second}</track></annotations>')
     return file
@@ -307,10 +309,10 @@ def coco(tmp_path):
     for name in ('x', 'y'):
         for frame in range(20):
             image = np.zeros((SIZE, SIZE, 3), np.uint8)
-            image[24:40, frame:frame + 16] = (0, 0, 255)  # red
+            image[24:40, frame:frame + 16] = (255, 0, 0)
             path = tmp_path / 'images' / name / f'{frame}.png'
             path.parent.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(path), image)
+            Image.fromarray(image).save(path)
             number = len(data['images'])
             data['images'].append(dict(id=number, file_name=f'{name}/{frame}.png', width=SIZE, height=SIZE))
             for category in (5, 6) if frame != 10 else ():
@@ -383,9 +385,16 @@ def test_coco_needs_a_frame_rate(repo, coco, tmp_path):
         convert(repo, write_coco(coco), tmp_path / 'set')
 
 
+def test_coco_with_a_file_that_is_no_image(repo, coco, tmp_path):
+    file = write_coco(coco)
+    (file.parent / 'x' / '3.png').write_text('something')
+    with pytest.raises(ValueError, match=r'x/3\.png: cannot be read as an image'):
+        convert(repo, file, tmp_path / 'set', fps=10)
+
+
 def test_coco_images_of_different_size(repo, coco, tmp_path):
     file = write_coco(coco)
-    cv2.imwrite(str(file.parent / 'x' / '3.png'), np.zeros((8, 8, 3), np.uint8))
+    Image.new('RGB', (8, 8)).save(file.parent / 'x' / '3.png')
     with pytest.raises(ValueError, match=r'x/3\.png: has 8 x 8 pixels, the images before it 64 x 64'):
         convert(repo, file, tmp_path / 'set', fps=10)
 
