@@ -9,6 +9,8 @@ from pathlib import Path
 from stssa_mm.datasets.person_detectors import open_person_detector
 from stssa_mm.datasets.proposals import SELECTION, Selection, make_proposals
 
+SHOWN = 10  # key frames that are named
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -36,7 +38,8 @@ def main():
         sys.exit(f'make_proposals.py: {error}')
     print(f'{args.out}: {summary["people"]} people on {summary["key_frames"]} key frames')
     if summary['empty']:
-        print(f'{len(summary["empty"])} key frames without anybody: {"; ".join(summary["empty"])}')
+        more = '; ...' if len(summary['empty']) > SHOWN else ''
+        print(f'{len(summary["empty"])} key frames without anybody: {"; ".join(summary["empty"][:SHOWN])}{more}')
     print(f'In the config: proposal_file={str(args.out)!r}, person_det_score_thr={args.score_thr}')
 
 

@@ -4,6 +4,7 @@ from pickle import UnpicklingError
 from typing import List, Sequence
 
 import numpy as np
+from mmdet.apis import inference_detector, init_detector
 from mmengine.config import Config
 
 
@@ -20,7 +21,6 @@ class MMDetPersonDetector:
     """
 
     def __init__(self, config: Path, checkpoint: str, device: str = 'cpu') -> None:
-        from mmdet.apis import init_detector
         self.name = f'{Path(config).name}, {Path(checkpoint).name}'
         try:
             self.model = init_detector(Config.fromfile(config), str(checkpoint), device=device)
@@ -33,7 +33,6 @@ class MMDetPersonDetector:
 
     def __call__(self, frames: Sequence[np.ndarray]) -> List[np.ndarray]:
         """Candidates for people: see :class:`PersonDetector`."""
-        from mmdet.apis import inference_detector
         results = inference_detector(self.model, [np.ascontiguousarray(frame[..., ::-1]) for frame in frames])
         people = []
         for frame, result in zip(frames, results):

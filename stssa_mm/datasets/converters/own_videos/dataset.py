@@ -4,8 +4,9 @@ Timestamps are frame numbers from 1, so that any moment can be a key frame: a da
 ``timestamp_start=1``.
 """
 import os
+import re
 import shutil
-from collections import defaultdict
+from collections import Counter
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
 
@@ -98,10 +99,7 @@ def write_dataset(videos: Sequence[LabelledVideo], out: Path, base_config: Path,
     empty = [frame for frames in key_frames.values() for frame in frames
              if frame.key in detections and not len(detections[frame.key])]
     (annotations / 'key_frames_without_people.csv').write_text(''.join(f'{frame.key}\n' for frame in empty))
-    summary = dict(classes=classes, videos={}, key_frames={}, people={},
-                   empty_videos=[name for name in rows if not rows[name]],
-                   empty_key_frames=[frame.key for frame in empty],
-                   unlabelled=sum(video.unlabelled for video in videos))
+    summary = dict(classes=classes, videos={}, key_frames={}, people={})
     for split, names in (('train', found.keys() - val), ('val', val)):
         split_rows = [row for name in sorted(names) for row in rows[name]]
         proposals = ground_truth_proposals(split_rows)
@@ -112,15 +110,19 @@ def write_dataset(videos: Sequence[LabelledVideo], out: Path, base_config: Path,
         summary['videos'][split] = len(names)
         summary['key_frames'][split] = len(proposals)
         summary['people'][split] = len({(row.video, row.timestamp, row.person) for row in split_rows})
-    moments: Dict[str, Set[tuple]] = defaultdict(set)
-    labels_of: Dict[tuple, Set[int]] = defaultdict(set)
-    for row in (row for of_video in rows.values() for row in of_video):
-        moments[classes[row.label - 1]].add((row.video, row.timestamp))
-        labels_of[row.video, row.timestamp, row.person].add(row.label)
-    summary['key_frames_of'] = {name: len(moments[name]) for name in classes}
-    summary['config'] = out / f'stssa_{out.resolve().name}.py'
-    write_child_config(summary['config'], base_config, f'{out.resolve().name}: {", ".join(classes)}.', len(classes),
-                       any(len(numbers) > 1 for numbers in labels_of.values()), selection.score_thr)
+    all_rows = [row for of_video in rows.values() for row in of_video]
+    moments = Counter(label for label, *_ in {(row.label, row.video, row.timestamp) for row in all_rows})
+    summary.update(
+        key_frames_of={name: moments[number] for number, name in enumerate(classes, 1)},
+        empty_videos=[name for name in rows if not rows[name]],
+        empty_key_frames=[frame.key for frame in empty],
+        unlabelled=sum(video.unlabelled for video in videos))
+
+    name = out.resolve().name
+    summary['config'] = out / f'stssa_{re.sub(r"[^A-Za-z0-9_-]", "_", name)}.py'
+    write_child_config(
+        summary['config'], base_config, f'{name}, as tools/data/from_videos.py made it.', len(classes),
+        multilabel=len(all_rows) > sum(summary['people'].values()), score_thr=selection.score_thr)
     partial.unlink(missing_ok=True)
     return summary
 

@@ -34,7 +34,8 @@ def split_videos(labels: Dict[str, Set[str]], val_share: float, seed: int = 0) -
             raise ValueError(f'class {name!r}: only the video {videos[0]} has it: expected two, to train and to '
                              'validate')
         wanted = min(max(round(val_share * len(videos)), 1), len(videos) - 1)
-        free = [video for video in videos if video not in train | val]
+        assigned = train | val
+        free = [video for video in videos if video not in assigned]
         rng.shuffle(free)
         count = max(wanted - len(val.intersection(videos)), 0)
         val.update(free[:count])
