@@ -32,15 +32,35 @@ def write_annotations(path: Path, rows: Iterable[Row]) -> None:
 
 
 def write_proposals(path: Path, proposals: Dict[str, np.ndarray]) -> None:
-    """A proposal pickle.
+    """A proposal file, by its suffix.
 
     Args:
-        path (Path): The file.
+        path (Path): ``.pkl``, which the datasets read; ``.npz`` with an array a key; or ``.csv`` with the lines
+            "video,timestamp,x1,y1,x2,y2,score", and "video,timestamp" where there is no box.
         proposals (dict[str, np.ndarray]): 'video,timestamp' (the timestamp with four digits) to an array (n, 5):
             x1, y1, x2, y2, relative, and the score.
+
+    Raises:
+        ValueError: If the suffix is another.
     """
-    with open(path, 'wb') as file:
-        pickle.dump(proposals, file, protocol=4)
+    path = Path(path)
+    check_proposal_suffix(path)
+    part = path.with_suffix(f'.part{path.suffix}')
+    if path.suffix == '.pkl':
+        part.write_bytes(pickle.dumps(proposals, protocol=4))
+    elif path.suffix == '.npz':
+        np.savez_compressed(part, **proposals)
+    else:
+        lines = (','.join([key, *(f'{value:.4f}' for value in box)]) + '\n'
+                 for key, boxes in proposals.items() for box in (boxes if len(boxes) else [()]))
+        part.write_text(''.join(lines))
+    os.replace(part, path)
+
+
+def check_proposal_suffix(path: Path) -> None:
+    """Raises ValueError if there are no proposal files with this suffix."""
+    if Path(path).suffix not in ('.pkl', '.npz', '.csv'):
+        raise ValueError(f'{path}: expected a proposal file .pkl (which the datasets read), .npz or .csv')
 
 
 def ground_truth_proposals(rows: Iterable[Row]) -> Dict[str, np.ndarray]:

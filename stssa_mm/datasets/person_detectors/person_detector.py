@@ -1,0 +1,42 @@
+"""What every person detector does, and the choice among its boxes."""
+from typing import List, Protocol, Sequence
+
+import numpy as np
+from mmcv.ops import nms
+
+
+class PersonDetector(Protocol):
+    """Finds people on frames."""
+
+    name: str  # tells detectors apart where work is resumed
+
+    def __call__(self, frames: Sequence[np.ndarray]) -> List[np.ndarray]:
+        """Candidates for people, overlapping and poor ones among them.
+
+        Args:
+            frames (Sequence[np.ndarray]): RGB images (H, W, 3) of uint8.
+
+        Returns:
+            list[np.ndarray]: For each frame (n, 5): x1, y1, x2, y2, relative, and the score.
+        """
+
+
+def select_people(candidates: np.ndarray, score_thr: float, nms_thr: float, max_people: int) -> np.ndarray:
+    """The best of a detector's boxes.
+
+    Args:
+        candidates (np.ndarray): (n, 5): x1, y1, x2, y2, relative, and the score.
+        score_thr (float): Scores are above this.
+        nms_thr (float): Of two boxes whose IoU is above this, the better stays.
+        max_people (int): At most so many.
+
+    Returns:
+        np.ndarray: (m, 5) with descending scores, inside the frame, four decimals.
+    """
+    boxes = np.column_stack([candidates[:, :4].clip(0, 1), candidates[:, 4]]).round(4)
+    boxes = boxes[(boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]) & (boxes[:, 4] > score_thr)]
+    if not len(boxes):
+        return np.zeros((0, 5))
+    kept, _ = nms(np.ascontiguousarray(boxes[:, :4], np.float32), boxes[:, 4].astype(np.float32), nms_thr,
+                  max_num=max_people)
+    return kept.astype(float).round(4)

@@ -1,0 +1,85 @@
+"""Make a dataset in AVA's form, and a config for it, from your own videos.
+
+The labels are one of:
+  folders  DIR/<class>/<clip>: the label is that of everybody in the clip
+  csv      video,start,end,label[,x1,y1,x2,y2] with this header; seconds
+  cvat     an export "CVAT for video 1.1", or a folder of them, one for each video
+  coco     a COCO file whose images are frames of videos
+
+Killed and called again, it goes on where it was with finding people.
+"""
+import argparse
+import sys
+from pathlib import Path
+
+from stssa_mm.datasets.converters.own_videos import FORMATS, convert_own_videos
+from stssa_mm.datasets.person_detectors import open_person_detector
+from stssa_mm.datasets.proposals import SELECTION, Selection
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('labels', type=Path, help='folder or file')
+    parser.add_argument('--out', type=Path, required=True, help='folder of the dataset')
+    parser.add_argument('--format', choices=FORMATS, help='default: guessed')
+    parser.add_argument('--videos', type=Path, help='where the videos or images are (default: where the labels are)')
+    parser.add_argument('--detector', type=Path,
+                        help='ONNX file of YOLOX, or a config of mmdet (default: the boxes of the labels)')
+    parser.add_argument('--checkpoint', help='of the mmdet config')
+    parser.add_argument('--device', default='cpu', help='of the mmdet detector: cpu, cuda:0 (default: cpu)')
+    parser.add_argument('--every', type=float, default=0.5, help='seconds between key frames (default: 0.5)')
+    parser.add_argument('--box-unit', choices=('relative', 'pixels'), default='relative',
+                        help='of the boxes of a csv (default: relative)')
+    parser.add_argument('--attribute', action='append', default=[],
+                        help='CVAT attribute that says the action; may be repeated (default: the label says it)')
+    parser.add_argument('--fps', type=float, help='images a second of a COCO file')
+    parser.add_argument('--val-share', type=float, default=0.25, help="part of each class's videos (default: 0.25)")
+    parser.add_argument('--seed', type=int, default=0, help='of the split (default: 0)')
+    parser.add_argument('--copy', action='store_true', help='copy the videos (default: link them)')
+    parser.add_argument('--base-config', type=Path, default=CONFIGS / 'stssa_jhmdb.py',
+                        help='what the config inherits from (default: configs/stssa_jhmdb.py)')
+    parser.add_argument('--score-thr', type=float, default=SELECTION.score_thr, help=f'default: {SELECTION.score_thr}')
+    parser.add_argument('--nms-thr', type=float, default=SELECTION.nms_thr, help=f'default: {SELECTION.nms_thr}')
+    parser.add_argument('--max-people', type=int, default=SELECTION.max_people,
+                        help=f'boxes a frame at most (default: {SELECTION.max_people})')
+    parser.add_argument('--batch-size', type=int, default=8, help='frames at a time (default: 8)')
+    args = parser.parse_args()
+    try:
+        detector = open_person_detector(args.detector, args.checkpoint, args.device) if args.detector else None
+        summary = convert_own_videos(
+            args.labels, args.out, args.base_config, args.format, args.videos, args.every, args.box_unit,
+            args.attribute, args.fps, detector=detector, batch_size=args.batch_size, val_share=args.val_share,
+            seed=args.seed, copy=args.copy, selection=Selection(args.score_thr, args.nms_thr, args.max_people))
+    except (ImportError, OSError, ValueError) as error:
+        sys.exit(f'from_videos.py: {error}')
+    report(summary)
+
+
+def report(summary):
+    """Print what is in the dataset, what is not, and what to do next."""
+    for split in ('train', 'val'):
+        print(f'{split}: {summary["videos"][split]} videos, {summary["key_frames"][split]} key frames, '
+              f'{summary["people"][split]} people on them')
+    for name, count in summary['key_frames_of'].items():
+        print(f'  {name}: {count} key frames')
+    if summary['empty_key_frames']:
+        print(f'The detector finds nobody on {len(summary["empty_key_frames"])} key frames, see '
+              f'{summary["config"].parent}/annotations/key_frames_without_people.csv; without given boxes they '
+              'are left out')
+    if summary['empty_videos']:
+        print(f'{len(summary["empty_videos"])} videos without anybody are left out: '
+              f'{", ".join(summary["empty_videos"])}')
+    if summary['unlabelled']:
+        print(f'{summary["unlabelled"]} boxes without an action are left out')
+    config = summary['config']
+    run = f'work_dirs/{config.stem.replace("stssa_", "", 1)}'
+    print('\nNext:\n'
+          f'    mim train mmaction {config} --work-dir {run} --seed 0\n'
+          f'    mim test mmaction {config} --checkpoint $(cat {run}/last_checkpoint) --work-dir {run}/test\n'
+          f'    python tools/plot_run.py {run}')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,47 @@
+"""Find the people on the key frames of AVA-form data and write them as proposals.
+
+Killed and called again, it goes on where it was.
+"""
+import argparse
+import sys
+from pathlib import Path
+
+from stssa_mm.datasets.person_detectors import open_person_detector
+from stssa_mm.datasets.proposals import SELECTION, Selection, make_proposals
+
+SHOWN = 10  # key frames that are named
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('key_frames', type=Path, help='annotation csv, or lines "video,timestamp"')
+    parser.add_argument('videos', type=Path, help='folder of the videos: <video id>, or <video id>.<any extension>')
+    parser.add_argument('out', type=Path, help='proposal file: .pkl (which the datasets read), .npz or .csv')
+    parser.add_argument('--detector', type=Path, required=True, help='ONNX file of YOLOX, or a config of mmdet')
+    parser.add_argument('--checkpoint', help='of the mmdet config')
+    parser.add_argument('--device', default='cpu', help='of the mmdet detector: cpu, cuda:0 (default: cpu)')
+    parser.add_argument('--timestamps', choices=('seconds', 'frames'), default='seconds', help='default: seconds')
+    parser.add_argument('--timestamp-start', type=int,
+                        help="timestamp of a video's first frame (default: 900 for seconds, 1 for frames)")
+    parser.add_argument('--score-thr', type=float, default=SELECTION.score_thr, help=f'default: {SELECTION.score_thr}')
+    parser.add_argument('--nms-thr', type=float, default=SELECTION.nms_thr, help=f'default: {SELECTION.nms_thr}')
+    parser.add_argument('--max-people', type=int, default=SELECTION.max_people,
+                        help=f'boxes a frame at most (default: {SELECTION.max_people})')
+    parser.add_argument('--batch-size', type=int, default=8, help='frames at a time (default: 8)')
+    args = parser.parse_args()
+    try:
+        detector = open_person_detector(args.detector, args.checkpoint, args.device)
+        summary = make_proposals(args.key_frames, args.videos, detector, args.out, args.timestamps,
+                                 args.timestamp_start, Selection(args.score_thr, args.nms_thr, args.max_people),
+                                 args.batch_size)
+    except (ImportError, OSError, ValueError) as error:
+        sys.exit(f'make_proposals.py: {error}')
+    print(f'{args.out}: {summary["people"]} people on {summary["key_frames"]} key frames')
+    if summary['empty']:
+        more = '; ...' if len(summary['empty']) > SHOWN else ''
+        print(f'{len(summary["empty"])} key frames without anybody: {"; ".join(summary["empty"][:SHOWN])}{more}')
+    print(f'In the config: proposal_file={str(args.out)!r}, person_det_score_thr={args.score_thr}')
+
+
+if __name__ == '__main__':
+    main()
