@@ -32,12 +32,14 @@ def key_channels(channels: int, reduction: int) -> int:
 
 
 def init_key_and_query(*convs: nn.Conv3d) -> None:
-    """Normal weights of 0.01, less for a larger kernel, which sums more products.
+    """Normal weights of 0.01 for the paper's 2048 channels, scaled so that keys spread as much at any width and kernel.
 
-    Kaiming weights saturate the unscaled softmax, which then passes no gradient.
+    Kaiming weights saturate the unscaled softmax, which then passes no gradient. A fixed 0.01 leaves it flat where there
+    are few channels: attention is then a mean, of which the pooled features gain nothing, and gamma stays at 0.
     """
     for conv in convs:
-        nn.init.normal_(conv.weight, std=0.01 / math.prod(conv.kernel_size)**0.5)
+        fan_in = conv.in_channels * math.prod(conv.kernel_size)
+        nn.init.normal_(conv.weight, std=0.01 * (2048 / fan_in)**0.5)
         nn.init.zeros_(conv.bias)
 
 

@@ -5,7 +5,13 @@ from models.layers.attention_reference import attend
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
-from stssa_mm.models.layers.slowfast import SlowFastAttention, key_channels, same_conv3d, scaled_attention
+from stssa_mm.models.layers.slowfast import (
+    SlowFastAttention,
+    init_key_and_query,
+    key_channels,
+    same_conv3d,
+    scaled_attention,
+)
 
 
 class LargestTensor(TorchDispatchMode):
@@ -96,6 +102,15 @@ def test_same_conv3d_keeps_the_size(kernel):
 def test_same_conv3d_refuses_a_kernel(kernel):
     with pytest.raises(ValueError, match='kernel=.*three odd sizes'):
         same_conv3d(2, 3, kernel)
+
+
+@pytest.mark.parametrize('channels, kernel', [(2048, (1, 1, 1)), (256, (1, 1, 1)), (64, (3, 1, 1))])
+def test_keys_spread_as_much_at_any_width_and_kernel(channels, kernel):
+    conv = same_conv3d(channels, 64, kernel)
+    init_key_and_query(conv)
+    assert conv.bias.abs().max() == 0
+    keys = conv(torch.randn(4, channels, 8, 5, 5))[:, :, 1:-1]
+    assert keys.std().item() == pytest.approx(0.01 * 2048**0.5, rel=0.1)
 
 
 def test_key_channels():
