@@ -32,10 +32,10 @@ def key_channels(channels: int, reduction: int) -> int:
 
 
 def init_key_and_query(*convs: nn.Conv3d) -> None:
-    """Normal weights of 0.01 for the paper's 2048 channels, scaled so that keys spread as much at any width and kernel.
+    """Normal weights of 0.01 at the paper's 2048 channels, scaled so that keys spread as much at any width and kernel.
 
-    Kaiming weights saturate the unscaled softmax, which then passes no gradient. A fixed 0.01 leaves it flat where there
-    are few channels: attention is then a mean, of which the pooled features gain nothing, and gamma stays at 0.
+    Kaiming weights saturate the unscaled softmax, which then passes no gradient. A fixed 0.01 leaves it flat where
+    there are few channels: attention is then a mean, of which the pooled features gain nothing, and gamma stays at 0.
     """
     for conv in convs:
         fan_in = conv.in_channels * math.prod(conv.kernel_size)
