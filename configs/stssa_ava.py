@@ -30,7 +30,7 @@ model = dict(
         bbox_head=dict(_delete_=True, type='STSSABBoxHead', dims=2048, pooling='GAP', num_classes=81)))
 
 train_pipeline = [
-    dict(type='SampleAVAFrames', clip_len=32, frame_interval=2),
+    dict(type='STSSASampleFrames', clip_len=32, frame_interval=2),
     dict(type='RawFrameDecode'),
     dict(type='RandomRescale', scale_range=(256, 320)),
     dict(type='RandomCrop', size=256),
@@ -39,7 +39,7 @@ train_pipeline = [
     dict(type='PackActionInputs')
 ]
 val_pipeline = [
-    dict(type='SampleAVAFrames', clip_len=32, frame_interval=2, test_mode=True),
+    dict(type='STSSASampleFrames', clip_len=32, frame_interval=2, test_mode=True),
     dict(type='RawFrameDecode'),
     dict(type='Resize', scale=(-1, 256)),
     dict(type='FormatShape', input_format='NCTHW', collapse=True),
@@ -53,7 +53,7 @@ test_dataloader = val_dataloader
 val_evaluator = dict(type='STSSAAVAMetric')
 test_evaluator = val_evaluator
 
-custom_hooks = [dict(type='STSSASampleSeedHook')]
+custom_hooks = [dict(type='STSSASampleSeedHook'), dict(type='STSSASkippedVideosHook')]
 
 # MMAction2's AVA schedule for 8 GPUs of 8 clips; --auto-scale-lr fits it to another number.
 optim_wrapper = dict(optimizer=dict(lr=0.1))

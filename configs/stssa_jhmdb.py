@@ -21,17 +21,17 @@ model = dict(
 pack = dict(
     type='PackActionInputs', meta_keys=('img_shape', 'img_key', 'video_id', 'timestamp', 'crop_quadruple'))
 train_pipeline = [
-    dict(type='DecordInit'),
-    dict(type='SampleAVAFrames', clip_len=16, frame_interval=2),
-    dict(type='DecordDecode'),
+    dict(type='STSSAVideoInit'),
+    dict(type='STSSASampleFrames', clip_len=16, frame_interval=2),
+    dict(type='STSSAVideoDecode'),
     dict(type='STSSAPersonCrop', size=112, scale_jitter=(0.8, 1.25), shift_jitter=0.1),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW', collapse=True), pack
 ]
 val_pipeline = [
-    dict(type='DecordInit'),
-    dict(type='SampleAVAFrames', clip_len=16, frame_interval=2, test_mode=True),
-    dict(type='DecordDecode'),
+    dict(type='STSSAVideoInit'),
+    dict(type='STSSASampleFrames', clip_len=16, frame_interval=2, test_mode=True),
+    dict(type='STSSAVideoDecode'),
     dict(type='STSSAPersonCrop', size=112),
     dict(type='FormatShape', input_format='NCTHW', collapse=True), pack
 ]

@@ -18,17 +18,17 @@ model = dict(
         bbox_head=dict(dims=64, num_classes=num_classes)))
 
 train_pipeline = [
-    dict(type='DecordInit'),
-    dict(type='SampleAVAFrames', clip_len=16, frame_interval=1),
-    dict(type='DecordDecode'),
+    dict(type='STSSAVideoInit'),
+    dict(type='STSSASampleFrames', clip_len=16, frame_interval=1),
+    dict(type='STSSAVideoDecode'),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW', collapse=True),
     dict(type='PackActionInputs')
 ]
 val_pipeline = [
-    dict(type='DecordInit'),
-    dict(type='SampleAVAFrames', clip_len=16, frame_interval=1, test_mode=True),
-    dict(type='DecordDecode'),
+    dict(type='STSSAVideoInit'),
+    dict(type='STSSASampleFrames', clip_len=16, frame_interval=1, test_mode=True),
+    dict(type='STSSAVideoDecode'),
     dict(type='FormatShape', input_format='NCTHW', collapse=True),
     dict(type='PackActionInputs')
 ]

@@ -1,3 +1,4 @@
 from .sample_seed_hook import STSSASampleSeedHook
+from .skipped_videos_hook import STSSASkippedVideosHook
 
-__all__ = ['STSSASampleSeedHook']
+__all__ = ['STSSASampleSeedHook', 'STSSASkippedVideosHook']

@@ -1,0 +1,121 @@
+"""Reading clips out of videos."""
+from typing import List, Optional
+
+import numpy as np
+import torch
+from mmaction.datasets.transforms import DecordDecode, DecordInit
+from mmengine.fileio import FileClient
+from mmengine.logging import print_log
+
+from stssa_mm.datasets.video_reader import BrokenVideoError, Video, VideoPool
+from stssa_mm.registry import TRANSFORMS
+
+MAX_WORKERS = 1024
+
+
+@TRANSFORMS.register_module()
+class STSSAVideoInit(DecordInit):
+    """:class:`DecordInit` that keeps videos open, and the frames decoded last; for :class:`STSSAVideoDecode`.
+
+    Each process keeps its own: nothing is shared by fork or pickling. A pass over a video in order decodes every frame
+    once, whatever the overlap of its clips.
+
+    A broken video is one that is missing, empty, no video, cut off (an mp4 or mov file that holds over a second less
+    than it announces), or not decodable where a clip needs it. Frames that decord would repeat in place of lost ones
+    count as not decodable; damage that the codec conceals without a word cannot be seen. Beyond these, files whose edit
+    list hides frames are refused, because decord numbers their frames differently in and out of order.
+
+    Required keys: ``filename`` (with its suffix). Added keys: ``video_reader``, ``total_frames``, ``avg_fps``,
+    ``frame_times`` (seconds from the start at which each frame is shown) and ``on_broken_video``.
+
+    Args:
+        max_open (int): Videos that a process keeps open. Defaults to 4.
+        cache_mb (float): The most that kept frames take in a process, in MiB. Defaults to 256.
+        on_broken (str): ``'stop'`` raises the error. ``'skip'`` warns once for each file and process, and gives None,
+            for which the dataset draws another sample; ``STSSASkippedVideosHook`` reports the number after each epoch.
+            It is for training: a test that left samples out would measure something else, so in test mode MMEngine
+            stops at the first None. Defaults to ``'stop'``.
+        timeout (float): Seconds that opening a video, and decoding a clip, may take before the video counts as broken.
+            Defaults to 60.
+        io_backend, num_threads, **kwargs: Of :class:`DecordInit`.
+
+    Raises:
+        BrokenVideoError: A ValueError of one line, which names the file, what was found and what to do.
+    """
+
+    def __init__(self,
+                 max_open: int = 4,
+                 cache_mb: float = 256,
+                 on_broken: str = 'stop',
+                 timeout: float = 60,
+                 io_backend: str = 'disk',
+                 num_threads: int = 1,
+                 **kwargs) -> None:
+        super().__init__(io_backend=io_backend, num_threads=num_threads, **kwargs)
+        if on_broken not in ('stop', 'skip'):
+            raise ValueError(f"on_broken={on_broken!r}: expected 'stop' or 'skip'")
+        self.on_broken = on_broken
+        self.pool = VideoPool(max_open, int(cache_mb * 2**20), num_threads, timeout)
+        self._skipped = torch.zeros(MAX_WORKERS, dtype=torch.int64).share_memory_()  # of each worker
+        self._warned = set()
+
+    def _load(self, filename: str) -> bytes:
+        if self.file_client is None:
+            self.file_client = FileClient(self.io_backend, **self.kwargs)
+        return self.file_client.get(filename)
+
+    def _get_video_reader(self, filename: str) -> Video:
+        return self.pool.open(filename, None if self.io_backend == 'disk' else self._load)
+
+    def transform(self, results: dict) -> Optional[dict]:
+        """Open the video."""
+        results['on_broken_video'] = self._on_broken_video
+        try:
+            results = super().transform(results)
+        except BrokenVideoError as error:
+            return self._on_broken_video(results['filename'], error)
+        results['frame_times'] = results['video_reader'].frame_times
+        return results
+
+    def _on_broken_video(self, filename: str, error: BrokenVideoError) -> None:
+        if self.on_broken == 'stop':
+            raise error
+        worker = torch.utils.data.get_worker_info()
+        self._skipped[worker.id % MAX_WORKERS if worker else 0] += 1
+        if filename not in self._warned:
+            self._warned.add(filename)
+            print_log(f'sample left out: {error}', logger='current', level='WARNING')
+
+    def take_skipped(self) -> int:
+        """The samples left out since the last call, in all processes."""
+        number = int(self._skipped.sum())
+        self._skipped.zero_()
+        return number
+
+    def __repr__(self) -> str:
+        return (f'{type(self).__name__}(max_open={self.pool.max_open}, cache_mb={self.pool.cache_bytes / 2**20:g}, '
+                f'on_broken={self.on_broken!r}, timeout={self.pool.timeout}, io_backend={self.io_backend!r}, '
+                f'num_threads={self.num_threads})')
+
+
+@TRANSFORMS.register_module()
+class STSSAVideoDecode(DecordDecode):
+    """:class:`DecordDecode` for the videos that :class:`STSSAVideoInit` opens.
+
+    Required keys: ``video_reader`` and ``on_broken_video`` of :class:`STSSAVideoInit`, ``filename``, ``frame_inds``.
+    Added keys: those of :class:`DecordDecode`. Gives None for a broken video that is to be skipped.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(mode='accurate')
+
+    def _decord_load_frames(self, container: Video, frame_inds: np.ndarray) -> List[np.ndarray]:
+        return container.read(frame_inds.tolist())
+
+    def transform(self, results: dict) -> Optional[dict]:
+        """Decode the clip."""
+        on_broken_video = results.pop('on_broken_video')
+        try:
+            return super().transform(results)
+        except BrokenVideoError as error:
+            return on_broken_video(results['filename'], error)

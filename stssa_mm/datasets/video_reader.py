@@ -1,0 +1,273 @@
+"""Frames of videos that are read again and again: files stay open, and frames decoded last are kept.
+
+Frame i is the i-th that a player shows, whatever was read before. Decord's own random access agrees, except that in
+streams with open groups of pictures (x265 by default, MPEG-4 with B-frames) it may be some frames off.
+"""
+import bisect
+import io
+import math
+import os
+import re
+import threading
+import weakref
+from collections import OrderedDict
+from typing import Callable, Dict, List, Optional, Sequence
+
+import cv2
+import decord
+import numpy as np
+from decord import DECORDError, DECORDLimitReachedError
+
+# Frames that may be shown ahead of the key frame they follow in the file: as many as an encoder puts B-frames in a row.
+LEADING_FRAMES = 8
+ANNOUNCE_THEIR_LENGTH = ('.mp4', '.m4v', '.mov')
+REMEDY = ("Fetch it again or re-encode it (ffmpeg -i IN -c:v libx264 OUT); on_broken='skip' leaves its samples out of "
+          'training')
+
+_pools = weakref.WeakSet()
+
+
+class BrokenVideoError(ValueError):
+    """A video that cannot be read: one line that names the file, what was found and what to do."""
+
+
+class FrameCache:
+    """The frames used last, up to a number of bytes.
+
+    Args:
+        max_bytes (int): The most that the frames take together.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.bytes = 0
+        self._frames = OrderedDict()
+
+    def __contains__(self, key) -> bool:
+        return key in self._frames
+
+    def get(self, key) -> Optional[np.ndarray]:
+        """The frame, or None."""
+        if key not in self._frames:
+            return None
+        self._frames.move_to_end(key)
+        return self._frames[key]
+
+    def put(self, key, frame: np.ndarray) -> None:
+        """Keep a frame that is not here yet, and drop those not used for longest."""
+        self._frames[key] = frame
+        self.bytes += frame.nbytes
+        while self.bytes > self.max_bytes:
+            self.bytes -= self._frames.popitem(last=False)[1].nbytes
+
+
+def within(seconds: float, function: Callable):
+    """``function()``, unless it takes longer.
+
+    It runs in a thread: decord 0.6 never returns from some files (https://github.com/dmlc/decord/issues/373), and a
+    thread is all that can be left behind.
+
+    Raises:
+        TimeoutError: If it does. The thread goes on.
+    """
+    outcome = []
+
+    def run():
+        try:
+            outcome.append((function(), None))
+        except Exception as error:
+            outcome.append((None, error))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not outcome:
+        raise TimeoutError
+    result, error = outcome[0]
+    if error is not None:
+        raise error
+    return result
+
+
+class Video:
+    """An open video.
+
+    Args:
+        path (str): Its file.
+        source (str | io.BytesIO): What decord opens.
+        cache (FrameCache): Where decoded frames are kept.
+        num_threads (int): Decoding threads.
+        timeout (float): Seconds that opening it, and decoding the frames of one call, may take.
+
+    Raises:
+        BrokenVideoError: If decord cannot open it, its edit list hides frames, or it holds fewer frames than it
+            announces (mp4 and mov files on disk; one second is allowed).
+    """
+
+    def __init__(self, path: str, source, cache: FrameCache, num_threads: int, timeout: float) -> None:
+        self.path = path
+        self.usable = True
+        self._timeout = timeout
+        self._cache = cache
+        self._next = 0  # the frame that decord decodes next
+        # With a fault tolerance decord raises where it would otherwise repeat a frame in place of a lost one.
+        self._reader = self._try('it cannot be opened', lambda: decord.VideoReader(
+            source, num_threads=num_threads, fault_tol=1e-9))
+        self._key_frames = self._reader.get_key_indices()
+        self.frame_times = self._reader.get_frame_timestamp(range(len(self)))[:, 0]  # (frames,), seconds
+        hidden = int((self.frame_times < -1e-3).sum())
+        if hidden:
+            raise self._broken(f'its edit list hides the first {hidden} of {len(self)} frames, which decord counts')
+        if source == path and path.lower().endswith(ANNOUNCE_THEIR_LENGTH):
+            announced = int(cv2.VideoCapture(path, cv2.CAP_FFMPEG).get(cv2.CAP_PROP_FRAME_COUNT))
+            if announced - len(self) > self.get_avg_fps():
+                raise self._broken(f'it announces {announced} frames and holds {len(self)}, so it is cut off')
+
+    def __len__(self) -> int:
+        return len(self._reader)
+
+    def get_avg_fps(self) -> float:
+        """Frames a second."""
+        return self._reader.get_avg_fps()
+
+    def read(self, indices: Sequence[int]) -> List[np.ndarray]:
+        """Frames by their numbers from 0, in any order.
+
+        Args:
+            indices (Sequence[int]): Numbers of frames of the video.
+
+        Returns:
+            list[np.ndarray]: RGB frames (H, W, 3), uint8, each an array of its own.
+
+        Raises:
+            BrokenVideoError: If one of them cannot be decoded.
+        """
+        frames = {index: self._cache.get((self.path, index)) for index in indices}
+        missing = sorted(index for index, frame in frames.items() if frame is None)
+        if missing:
+            found = f'frames {missing[0]} to {missing[-1]} cannot be decoded'
+            decoded = self._try(found, lambda: self._decode(missing))
+            for index, frame in decoded.items():
+                self._cache.put((self.path, index), frame)
+            frames.update(decoded)
+        return [frames[index].copy() for index in indices]
+
+    def _decode(self, wanted: Sequence[int]) -> Dict[int, np.ndarray]:
+        """The wanted frames (sorted), and those between them if all fit into the cache."""
+        first, last = wanted[0], wanted[-1]
+        if not 0 <= first - self._next <= last - first:
+            self._next = self._start_for(first)
+            self._reader.seek_accurate(self._next)
+        wanted, frames = set(wanted), {}
+        # Every frame is taken in turn: decord's skipping saves no time, and seeks at key frames.
+        while self._next <= last:
+            frame = self._reader.next()
+            fits = math.prod(frame.shape) * (last - first + 1) <= self._cache.max_bytes
+            if self._next in wanted or (fits and first <= self._next and (self.path, self._next) not in self._cache):
+                frames[self._next] = frame.asnumpy()
+            self._next += 1
+        return frames
+
+    def _start_for(self, index: int) -> int:
+        """The frame to seek for when ``index`` is to be read.
+
+        In an open group decord miscounts the frames next to the key frame: start at the end of the group before.
+        """
+        start = index
+        for _ in range(2):
+            key = self._key_frames[max(bisect.bisect_right(self._key_frames, start) - 1, 0)]
+            if key == 0 or start - key >= LEADING_FRAMES:
+                break
+            start = key - 1
+        return start
+
+    def _try(self, found: str, function: Callable):
+        """``function()``; what decord raises becomes a BrokenVideoError."""
+        try:
+            return within(self._timeout, function)
+        except TimeoutError:
+            raise self._broken(f'{found}: decord did not return within {self._timeout} s') from None
+        except (DECORDError, DECORDLimitReachedError, RuntimeError, AssertionError, StopIteration) as error:
+            reason = re.sub(r'\[[\d:]+\] \S+: ', '', (str(error) or 'no frame').splitlines()[0])
+            raise self._broken(f'{found} ({reason})') from None
+
+    def _broken(self, found: str) -> BrokenVideoError:
+        self.usable = False
+        return BrokenVideoError(f'{self.path}: {found}. {REMEDY}')
+
+    def abandon(self) -> None:
+        """Let go of what the parent process opened, without freeing it: its decoding thread is not in a fork."""
+        self._reader._handle = None
+
+
+class VideoPool:
+    """The videos that a process used last, open, with the frames it decoded last.
+
+    A forked process starts with an empty pool, and so does a copied or unpickled one. Not for several threads at once.
+
+    Args:
+        max_open (int): Videos that stay open. Defaults to 4.
+        cache_bytes (int): The most that kept frames take, of all videos together. Defaults to 256 MiB.
+        num_threads (int): Decoding threads of a video. Defaults to 1.
+        timeout (float): Seconds that opening a video, and decoding the frames of one call, may take. Defaults to 60.
+    """
+
+    def __init__(self,
+                 max_open: int = 4,
+                 cache_bytes: int = 256 * 2**20,
+                 num_threads: int = 1,
+                 timeout: float = 60) -> None:
+        if max_open < 1:
+            raise ValueError(f'max_open={max_open}: expected 1 or more')
+        self.max_open = max_open
+        self.cache_bytes = cache_bytes
+        self.num_threads = num_threads
+        self.timeout = timeout
+        self.clear()
+        _pools.add(self)
+
+    def clear(self) -> None:
+        """Close all videos and drop all frames."""
+        self._videos = OrderedDict()
+        self._cache = FrameCache(self.cache_bytes)
+
+    def __reduce__(self):
+        return type(self), (self.max_open, self.cache_bytes, self.num_threads, self.timeout)
+
+    def open(self, path: str, load: Optional[Callable] = None) -> Video:
+        """The video, opened unless it is open.
+
+        Args:
+            path (str): Its file.
+            load (Callable, optional): Gives the bytes of a path that is not on disk. Defaults to None.
+
+        Raises:
+            BrokenVideoError: If it cannot be opened.
+        """
+        video = self._videos.pop(path, None)
+        if video is None or not video.usable:
+            if load is None and not os.path.isfile(path):
+                raise BrokenVideoError(f'{path}: no such file. {REMEDY}')
+            if load is None and not os.path.getsize(path):
+                raise BrokenVideoError(f'{path}: the file is empty. {REMEDY}')
+            source = path if load is None else io.BytesIO(load(path))
+            video = Video(path, source, self._cache, self.num_threads, self.timeout)
+        self._videos[path] = video
+        if len(self._videos) > self.max_open:
+            self._videos.popitem(last=False)
+        return video
+
+    def abandon(self) -> None:
+        """In a forked process: start anew."""
+        for video in self._videos.values():
+            video.abandon()
+        self.clear()
+
+
+def _after_fork() -> None:
+    for pool in list(_pools):
+        pool.abandon()
+
+
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_after_fork)
