@@ -1,3 +1,4 @@
+from .drop_empty_boxes import STSSADropEmptyBoxes
 from .person_crop import STSSAPersonCrop
 
-__all__ = ['STSSAPersonCrop']
+__all__ = ['STSSADropEmptyBoxes', 'STSSAPersonCrop']
