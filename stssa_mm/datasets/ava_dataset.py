@@ -121,10 +121,10 @@ class STSSAAVADataset(AVADataset):
             self._check_single_labels()
         frames = range(len(self.key_frames.video))
         self.proposals: Optional[Proposals] = None
-        self._missing = np.zeros(len(frames), bool)
+        self.missing = np.zeros(len(frames), bool)
         if proposals is not None:
             keys = [self._key(frame) for frame in frames]
-            self._missing = np.array([key not in proposals for key in keys], bool)
+            self.missing = np.array([key not in proposals for key in keys], bool)
             self.proposals = select_proposals(proposals, keys, self.person_det_score_thr, self.num_max_proposals,
                                               self.proposal_file)
         self._infos = self._video_infos()
@@ -156,7 +156,7 @@ class STSSAAVADataset(AVADataset):
         if not self.test_mode and not self.keep_empty:
             leave_out('with nobody', np.diff(self.key_frames.people) == 0)
         if self.missing_proposals == 'error':
-            self._raise_missing(np.flatnonzero(keep & self._missing))
+            self._raise_missing(np.flatnonzero(keep & self.missing))
         if self.proposals is not None and not self.test_mode:
             leave_out('without proposals', np.diff(self.proposals.start) == 0)
         left_out = f'; left out: {", ".join(counts)}' if counts else ''
@@ -175,7 +175,7 @@ class STSSAAVADataset(AVADataset):
             video_id=video,
             timestamp=int(timestamp) if timestamp.is_integer() else timestamp,
             img_key=self._key(frame),
-            **self._timing(video),
+            **self.timing(video),
             filename_tmpl=self.filename_tmpl,
             start_index=self.start_index,
             modality=self.modality,
@@ -258,7 +258,7 @@ class STSSAAVADataset(AVADataset):
                              f'not in it, such as {", ".join(unknown[:3])}: add them')
         return infos
 
-    def _timing(self, video: str) -> dict:
+    def timing(self, video: str) -> dict:
         """When a video starts and ends, its rate, and its frames (``shot_info``; None: the decoder counts them)."""
         given = self._infos.get(video, VideoInfo())
         fps = self._FPS if given.fps is None else given.fps
