@@ -2,13 +2,23 @@
 import contextlib
 import os.path as osp
 import random
-from typing import Optional
+from pathlib import Path
+from typing import Callable, Dict, Optional, Sequence, Union
 
 import numpy as np
 import torch
 from mmaction.datasets import AVADataset
+from mmaction.utils import ConfigType
+from mmengine.dataset import force_full_init
+from mmengine.logging import MMLogger
 
 from stssa_mm.registry import DATASETS
+
+from .annotations import Rows, read_annotations, read_exclusions, read_label_map
+from .key_frames import group_rows
+from .proposal_files import Proposals, key_of, read_proposals, select_proposals, split_key
+from .proposals import find_video
+from .video_info import VideoInfo, read_video_info
 
 
 @contextlib.contextmanager
@@ -26,39 +36,251 @@ def numpy_and_python_seed(seed):
 
 @DATASETS.register_module()
 class STSSAAVADataset(AVADataset):
-    """:class:`AVADataset` that checks its files first and draws each sample's random numbers from the sample itself.
+    """:class:`AVADataset` on columns: fast to read, small in memory, strict about its files.
+
+    Each sample draws its random numbers from the sample itself. ``data_list`` holds the numbers of the key frames, and
+    a sample's dict is made when it is asked for, so worker processes share all annotations and ``serialize_data`` is
+    without effect. The samples are those of :class:`AVADataset`, but for this:
+
+    - Two people with the same box and different ids stay two.
+    - Rows without a person id (7 columns): a person is then a box.
+    - Key frames with nobody, rows of two columns: in testing kept, without ground truth; in training left out, see
+      ``keep_empty``. The same for key frames on which ``custom_classes`` leave nobody.
+    - Timestamps may be fractions.
+    - A key frame that the proposal file lacks is an error, where upstream takes the whole frame for a person; see
+      ``missing_proposals``. One whose array is empty has no proposals.
+    - Each video may have its own start, length and rate: ``video_info``.
+    - Videos of any extension: ``video_suffix``.
+    - With ``multilabel=False`` a person has one label, or there is an error.
+    - In testing a dataset may go without ground truth: ``ann_file`` is None, and the key frames are those of the
+      proposal file, or it is a list of key frames ("video,timestamp"). ``gt_bboxes`` are (0, 4) then, as the
+      transforms move proposals only beside ground truth.
 
     Args:
-        video_suffix (str): Added to a video id to find its file in ``data_prefix['img']``, with ``use_frames=False``.
-            Defaults to ``'.mp4'``.
-        *args, **kwargs: Of :class:`AVADataset`.
+        ann_file (str, optional): Annotation csv; see above.
+        pipeline (list): The transforms.
+        proposal_file (str, optional): ``.pkl``, ``.npz`` or ``.csv``; see
+            :func:`~stssa_mm.datasets.proposal_files.read_proposals`. Defaults to None: samples without proposals.
+        custom_classes (Sequence[int], optional): Class ids to use, a subset of the label map's. Defaults to all.
+        missing_proposals (str): A key frame without an entry in the proposal file: ``'error'``, or ``'empty'``, a clip
+            without proposals in testing, left out and counted in training. Defaults to ``'error'``.
+        keep_empty (bool): Also train on key frames without people. Defaults to False.
+        video_suffix (str, optional): Added to a video id to find its file in ``data_prefix['img']``, with
+            ``use_frames=False``. None: the one video of this name, whatever its extension. Defaults to ``'.mp4'``.
+        video_info (str, optional): csv or json of each video's start, frames and fps; see
+            :func:`~stssa_mm.datasets.video_info.read_video_info`. What it does not give is as for every video:
+            ``timestamp_start``, ``timestamp_end`` and ``fps``. Defaults to None.
+        lazy_init (bool): Read the files when they are first needed. Defaults to False.
+        **kwargs: The other arguments of :class:`AVADataset`.
 
     Raises:
         FileNotFoundError: If a file named in the config is not there; names the key.
+        ValueError: If a file is malformed or does not fit the arguments; names the file and line, key or key frame.
     """
 
-    def __init__(self, *args, video_suffix: str = '.mp4', **kwargs) -> None:
+    def __init__(self,
+                 ann_file: Optional[str] = None,
+                 pipeline: Sequence[Union[ConfigType, Callable]] = (),
+                 *,
+                 proposal_file: Optional[str] = None,
+                 custom_classes: Optional[Sequence[int]] = None,
+                 missing_proposals: str = 'error',
+                 keep_empty: bool = False,
+                 video_suffix: Optional[str] = '.mp4',
+                 video_info: Optional[str] = None,
+                 lazy_init: bool = False,
+                 **kwargs) -> None:
+        if missing_proposals not in ('error', 'empty'):
+            raise ValueError(f"dataset.missing_proposals={missing_proposals!r}: expected 'error' or 'empty'")
+        self.missing_proposals = missing_proposals
+        self.keep_empty = keep_empty
         self.video_suffix = video_suffix
+        self.video_info = video_info
         # Shared with the workers, which live through all epochs.
         self._seed_and_epoch = torch.full((2, ), -1, dtype=torch.int64).share_memory_()
-        super().__init__(*args, **kwargs)
+        # Upstream would read label map and proposals by its own means.
+        super().__init__(ann_file, pipeline, lazy_init=True, **{**kwargs, 'serialize_data': False})
+        self.proposal_file = proposal_file
+        self.custom_classes = None if custom_classes is None else [0, *custom_classes]
+        if not lazy_init:
+            self.full_init()
 
-    def load_data_list(self) -> list:
-        """Read the annotations.
+    def load_data_list(self) -> np.ndarray:
+        """Read the files.
 
         Returns:
-            list[dict]: One for each key frame.
+            np.ndarray: (F,) the numbers of the key frames.
         """
-        for key in ('ann_file', 'label_file', 'exclude_file', 'proposal_file'):
+        self._check_arguments()
+        proposals = read_proposals(self.proposal_file) if self.proposal_file else None
+        rows = read_annotations(self.ann_file) if self.ann_file else _without_ground_truth(proposals)
+        for note in rows.notes:
+            MMLogger.get_current_instance().info(note)
+        self.key_frames = group_rows(rows, self._score_index(rows))
+        if not self.multilabel:
+            self._check_single_labels()
+        frames = range(len(self.key_frames.video))
+        self.proposals: Optional[Proposals] = None
+        self.missing = np.zeros(len(frames), bool)
+        if proposals is not None:
+            keys = [self._key(frame) for frame in frames]
+            self.missing = np.array([key not in proposals for key in keys], bool)
+            self.proposals = select_proposals(proposals, keys, self.person_det_score_thr, self.num_max_proposals,
+                                              self.proposal_file)
+        self._infos = self._video_infos()
+        self._files: Dict[str, str] = {}
+        if not self.use_frames and self.video_suffix is None:
+            folder = Path(self.data_prefix['img'])
+            self._files = {video: str(find_video(folder, video)) for video in self.key_frames.videos.tolist()}
+        return np.array(frames)
+
+    def filter_data(self) -> np.ndarray:
+        """Leave out key frames that are excluded, in training those without people, and see to missing proposals.
+
+        Returns:
+            np.ndarray: (F',) the numbers of the key frames that stay.
+        """
+        keep, counts = np.ones(len(self.data_list), bool), []
+
+        def leave_out(what: str, which: np.ndarray) -> None:
+            nonlocal keep
+            if (keep & which).any():
+                counts.append(f'{int((keep & which).sum())} {what}')
+            keep = keep & ~which
+
+        if self.exclude_file:
+            excluded = set(zip(*(column.tolist() for column in read_exclusions(self.exclude_file))))
+            frames = self.key_frames
+            names = frames.videos[frames.video].tolist()
+            leave_out('excluded', np.array([key in excluded for key in zip(names, frames.timestamp.tolist())], bool))
+        if not self.test_mode and not self.keep_empty:
+            leave_out('with nobody', np.diff(self.key_frames.people) == 0)
+        if self.missing_proposals == 'error':
+            self._raise_missing(np.flatnonzero(keep & self.missing))
+        if self.proposals is not None and not self.test_mode:
+            leave_out('without proposals', np.diff(self.proposals.start) == 0)
+        left_out = f'; left out: {", ".join(counts)}' if counts else ''
+        if not keep.any():
+            raise ValueError(f'dataset.ann_file={self.ann_file!r}: no key frame remains of {len(keep)}{left_out}')
+        MMLogger.get_current_instance().info(f'{int(keep.sum())} of {len(keep)} key frames are used{left_out}')
+        return self.data_list[keep]
+
+    @force_full_init
+    def get_data_info(self, idx: int) -> dict:
+        """What is known of sample ``idx``, with the keys of :class:`AVADataset`."""
+        frame = self.data_list[idx]
+        video = str(self.key_frames.videos[self.key_frames.video[frame]])
+        timestamp = float(self.key_frames.timestamp[frame])
+        info = dict(
+            video_id=video,
+            timestamp=int(timestamp) if timestamp.is_integer() else timestamp,
+            img_key=self._key(frame),
+            **self.timing(video),
+            filename_tmpl=self.filename_tmpl,
+            start_index=self.start_index,
+            modality=self.modality,
+            sample_idx=idx if idx >= 0 else len(self) + idx,
+            **self._ground_truth(frame))
+        path = osp.join(self.data_prefix['img'], video)
+        if self.use_frames:
+            info['frame_dir'] = path
+        else:
+            info['filename'] = self._files.get(video) or path + self.video_suffix
+        if self.proposals is not None:
+            info['proposals'], scores = self.proposals.of(frame)
+            if scores is not None:
+                info['scores'] = scores
+        return info
+
+    def _key(self, frame: int) -> str:
+        frames = self.key_frames
+        return key_of(frames.videos[frames.video[frame]], frames.timestamp[frame])
+
+    def _check_arguments(self) -> None:
+        for key in ('ann_file', 'label_file', 'exclude_file', 'proposal_file', 'video_info'):
             path = getattr(self, key)
             if path is not None and not osp.isfile(path):
                 raise FileNotFoundError(f'dataset.{key}={path!r}: no such file (working directory '
                                         f'{osp.abspath(".")}). data/README.md shows how to make it; or correct the key')
-        samples = super().load_data_list()
-        if not self.use_frames:
-            for sample in samples:
-                sample['filename'] += self.video_suffix
-        return samples
+        if self.ann_file is None and not (self.proposal_file and self.test_mode):
+            raise ValueError('dataset.ann_file=None: expected a file, or with test_mode=True a proposal_file, whose '
+                             'key frames are used')
+        if self.custom_classes is not None:
+            ids = self.custom_classes[1:]
+            if self.label_file is None:
+                raise ValueError('dataset.custom_classes: expected label_file as well')
+            unknown = sorted(set(ids) - set(read_label_map(self.label_file)))
+            if unknown or len(set(ids)) < len(ids):
+                raise ValueError(f'dataset.custom_classes={ids}: expected different ids of {self.label_file}'
+                                 + (f', which does not have {unknown}' if unknown else ''))
+            if self.num_classes != len(ids) + 1:
+                raise ValueError(f'dataset.num_classes={self.num_classes}: expected {len(ids) + 1}, the custom_classes '
+                                 '+ 1')
+
+    def _score_index(self, rows: Rows) -> np.ndarray:
+        """(N,) the index of the score of each row's label, -1 where the class is not used."""
+        if self.custom_classes is not None:
+            index = np.full(max(rows.label.max(initial=0), max(self.custom_classes)) + 1, -1)
+            index[self.custom_classes[1:]] = np.arange(1, len(self.custom_classes))
+            return index[rows.label]
+        if len(rows.label) and rows.label.max() >= self.num_classes:
+            row = int(rows.label.argmax())
+            raise ValueError(f'{self.ann_file}: key frame {key_of(rows.videos[rows.video[row]], rows.timestamp[row])}: '
+                             f'class id {rows.label[row]}, but dataset.num_classes={self.num_classes}: expected the '
+                             'highest id + 1, here, in the box head and in the evaluators')
+        return rows.label
+
+    def _check_single_labels(self) -> None:
+        frames = self.key_frames
+        if not len(frames.label):
+            return
+        low, high = (reduce.reduceat(frames.label, frames.labels[:-1]) for reduce in (np.minimum, np.maximum))
+        if (low < high).any():
+            person = int(np.argmax(low < high))
+            frame = int(np.searchsorted(frames.people, person, 'right')) - 1
+            raise ValueError(f'{self.ann_file}: key frame {self._key(frame)}: the person {frames.person[person]} has '
+                             'several labels: expected one, or dataset.multilabel=True')
+
+    def _raise_missing(self, missing: np.ndarray) -> None:
+        if len(missing):
+            raise ValueError(f'dataset.proposal_file={self.proposal_file!r}: {len(missing)} of {len(self.data_list)} '
+                             f'key frames of {self.ann_file} are not in it, such as '
+                             f'{"; ".join(map(self._key, missing[:3]))}: add them with tools/data/make_proposals.py, '
+                             "or set dataset.missing_proposals='empty' to have no people there")
+
+    def _video_infos(self) -> Dict[str, VideoInfo]:
+        if not self.video_info:
+            return {}
+        infos = read_video_info(self.video_info)
+        unknown = sorted(set(self.key_frames.videos.tolist()) - set(infos))
+        if unknown:
+            raise ValueError(f'dataset.video_info={self.video_info!r}: {len(unknown)} videos of {self.ann_file} are '
+                             f'not in it, such as {", ".join(unknown[:3])}: add them')
+        return infos
+
+    def timing(self, video: str) -> dict:
+        """When a video starts and ends, its rate, and its frames (``shot_info``; None: the decoder counts them)."""
+        given = self._infos.get(video, VideoInfo())
+        fps = self._FPS if given.fps is None else given.fps
+        start = self.timestamp_start if given.start is None else given.start
+        if given.frames is None:
+            shot = (0, (self.timestamp_end - self.timestamp_start) * self._FPS) if self.use_frames else None
+            return dict(fps=fps, timestamp_start=start, timestamp_end=self.timestamp_end, shot_info=shot)
+        return dict(fps=fps, timestamp_start=start, timestamp_end=start + given.frames / fps,
+                    shot_info=(0, given.frames))
+
+    def _ground_truth(self, frame: int) -> dict:
+        """``gt_bboxes`` (n, 4), ``gt_labels`` (n, num_classes), or (n, 1) single labels, and ``entity_ids`` (n,)."""
+        people = slice(self.key_frames.people[frame], self.key_frames.people[frame + 1])
+        person, label = self.key_frames.labels_of(frame)
+        boxes = self.key_frames.box[people].copy()
+        if self.multilabel:
+            labels = np.zeros((len(boxes), self.num_classes), np.float32)
+            labels[person, label] = 1
+        else:
+            labels = np.zeros((len(boxes), 1), np.int64)
+            labels[person, 0] = label
+        return dict(gt_bboxes=boxes, gt_labels=labels, entity_ids=self.key_frames.person[people].copy())
 
     def seed_samples(self, seed: int, epoch: int) -> None:
         """From now on draw a sample's random numbers from the seed, the epoch and the sample's index.
@@ -77,3 +299,11 @@ class STSSAAVADataset(AVADataset):
         state = np.random.SeedSequence([seed, epoch, idx]).generate_state(1)
         with numpy_and_python_seed(int(state[0])):
             return super().prepare_data(idx)
+
+
+def _without_ground_truth(proposals: Dict[str, np.ndarray]) -> Rows:
+    """The key frames of a proposal file, with nobody on them."""
+    names, timestamp = zip(*map(split_key, proposals)) if proposals else ((), ())
+    videos, video = np.unique(np.array(names, str), return_inverse=True)
+    none = np.zeros(0, np.int64)
+    return Rows(videos, none, np.zeros(0), np.zeros((0, 4)), none, None, np.zeros(0), video, np.array(timestamp))

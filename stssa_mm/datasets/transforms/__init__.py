@@ -1,5 +1,6 @@
+from .drop_empty_boxes import STSSADropEmptyBoxes
 from .person_crop import STSSAPersonCrop
 from .sample_frames import STSSASampleFrames
 from .video import STSSAVideoDecode, STSSAVideoInit
 
-__all__ = ['STSSAPersonCrop', 'STSSASampleFrames', 'STSSAVideoDecode', 'STSSAVideoInit']
+__all__ = ['STSSADropEmptyBoxes', 'STSSAPersonCrop', 'STSSASampleFrames', 'STSSAVideoDecode', 'STSSAVideoInit']

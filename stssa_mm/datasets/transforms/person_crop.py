@@ -12,8 +12,9 @@ from stssa_mm.registry import TRANSFORMS
 class STSSAPersonCrop(BaseTransform):
     """Cut a square around all proposals of a clip and scale it, so that a small trunk sees people large.
 
-    The square may reach over the frame's edge: the outside is black. Boxes move along, and ``crop_quadruple`` leads
-    detections back to the whole frame (it has to be among the meta keys of ``PackActionInputs``).
+    The square may reach over the frame's edge: the outside is black. Without proposals it is around the frame. Boxes
+    move along, and ``crop_quadruple`` leads detections back to the whole frame (it has to be among the meta keys of
+    ``PackActionInputs``).
 
     Required keys: ``imgs``, ``proposals`` and ``gt_bboxes`` in pixels, ``crop_quadruple``. Changed keys: these and
     ``img_shape``.
@@ -53,7 +54,8 @@ class STSSAPersonCrop(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Crop the clip and its boxes."""
         height, width = results['img_shape']
-        left, top, side = self._window(results['proposals'])
+        boxes = results['proposals']
+        left, top, side = self._window(boxes if len(boxes) else np.array([[0, 0, width, height]]))
         results['imgs'] = [self._cut(image, left, top, side) for image in results['imgs']]
         for key in ('gt_bboxes', 'proposals'):
             boxes = (results[key] - np.array([left, top] * 2)) * (self.size / side)

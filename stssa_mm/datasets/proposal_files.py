@@ -1,0 +1,199 @@
+"""Reading proposal files: person boxes of key frames. No torch."""
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+
+# All that a pickle of numpy arrays needs, from Python 2 and protocol 0 to numpy 2.
+_NUMPY = {(f'numpy.{core}.{module}', name)
+          for core in ('core', '_core')
+          for module, name in (('multiarray', '_reconstruct'), ('multiarray', 'scalar'), ('numeric', '_frombuffer'))}
+ADMITTED = {*_NUMPY, ('numpy', 'ndarray'), ('numpy', 'dtype'), ('_codecs', 'encode'), ('builtins', 'bytes')}
+
+
+class Proposals(NamedTuple):
+    """The proposals of F key frames as columns, P boxes in all. Read only: copies share the arrays.
+
+    Attributes:
+        start (np.ndarray): (F + 1,) the boxes of key frame f are start[f] to start[f + 1].
+        box (np.ndarray): (P, 4) x1, y1, x2, y2, relative.
+        score (np.ndarray): (P,); nan where the file has none.
+    """
+    start: np.ndarray
+    box: np.ndarray
+    score: np.ndarray
+
+    def __deepcopy__(self, memo: dict) -> 'Proposals':
+        return self
+
+    def of(self, frame: int) -> Tuple[np.ndarray, Optional[np.ndarray]]:
+        """Copies of the boxes (n, 4) and scores (n,) of a key frame; None for scores that the file does not have."""
+        part = slice(self.start[frame], self.start[frame + 1])
+        score = self.score[part]
+        return self.box[part].copy(), None if np.isnan(score).any() else score.copy()
+
+
+class _Unpickler(pickle.Unpickler):
+    """Builds numpy arrays and Python's own containers, numbers and texts, and nothing else."""
+
+    def find_class(self, module: str, name: str):
+        if (module, name) not in ADMITTED:
+            raise pickle.UnpicklingError(f'it wants to call {module}.{name}')
+        return super().find_class(module, name)
+
+
+def key_of(video: str, timestamp: float) -> str:
+    """What names a key frame in proposal files and ``img_key``: 'video,0902'; 'video,902.5' if it is not whole."""
+    return f'{video},{int(timestamp):04d}' if timestamp == int(timestamp) else f'{video},{float(timestamp)!r}'
+
+
+def split_key(key: str) -> Tuple[str, float]:
+    """Video and timestamp of a key.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    video, _, timestamp = key.rpartition(',')
+    try:
+        value = float(timestamp)
+    except ValueError:
+        value = float('nan')
+    if not video or not np.isfinite(value):
+        raise ValueError(f"key {key!r}: expected 'video,timestamp', such as 'a_video,0902'")
+    return video, value
+
+
+def _read_pickle(path: Path) -> dict:
+    with open(path, 'rb') as file:
+        try:
+            return _Unpickler(file, encoding='latin1').load()
+        except (pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError, AttributeError,
+                MemoryError, OverflowError, ImportError) as error:  # what damaged pickles raise
+            raise ValueError(f'{path}: cannot be read as a pickle of a dict of numpy arrays ({error}): make it with '
+                             'tools/data/make_proposals.py') from None
+
+
+def _read_npz(path: Path) -> dict:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in arrays.files}
+    except (ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise ValueError(f'{path}: cannot be read as npz, an array a key frame ({error})') from None
+
+
+def _read_csv(path: Path) -> dict:
+    boxes: Dict[str, list] = {}
+    for number, line in enumerate(path.read_text(encoding='utf-8-sig').splitlines(), 1):
+        if not line.strip():
+            continue
+        fields = line.split(',')
+        try:
+            numbers = [float(field) for field in fields[1:]]
+        except ValueError:
+            numbers = []
+        if len(numbers) not in (1, 5, 6):
+            raise ValueError(f'{path}:{number}: {line!r}: expected video,timestamp,x1,y1,x2,y2 and perhaps a score, or '
+                             'video,timestamp where nobody was found')
+        boxes.setdefault(key_of(fields[0], numbers[0]), []).extend([numbers[1:]] if len(numbers) > 1 else [])
+        if len({len(row) for row in boxes[key_of(fields[0], numbers[0])]}) > 1:
+            raise ValueError(f'{path}:{number}: {line!r}: expected as many columns as in the other boxes of this frame')
+    return {key: np.array(rows, float).reshape(len(rows), -1) if rows else np.zeros((0, 5))
+            for key, rows in boxes.items()}
+
+
+READERS = {'.pkl': _read_pickle, '.pickle': _read_pickle, '.npz': _read_npz, '.csv': _read_csv}
+
+
+def read_proposals(path: Path) -> Dict[str, np.ndarray]:
+    """Read a proposal file of any format that :func:`~.converters.ava_form.write_proposals` writes, or MMAction2's.
+
+    Pickles are data only: what is not a numpy array, dict, list, text or number is refused.
+
+    Args:
+        path (Path): ``.pkl``, ``.npz`` or ``.csv``.
+
+    Returns:
+        dict[str, np.ndarray]: Key of a key frame ('video,0902') to an array (n, 4) or (n, 5): x1, y1, x2, y2, relative,
+        and perhaps the score, in the file's order.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is malformed; names the file, and the key or line.
+    """
+    path = Path(path)
+    if path.suffix not in READERS:
+        raise ValueError(f'{path}: expected a proposal file: {", ".join(READERS)}')
+    found = READERS[path.suffix](path)
+    if not isinstance(found, dict):
+        raise ValueError(f"{path}: found a {type(found).__name__}: expected a dict from 'video,0902' to arrays (n, 5)")
+    proposals = {}
+    for name, boxes in found.items():
+        if not isinstance(name, str):
+            raise ValueError(f"{path}: key {name!r}: expected a text 'video,timestamp'")
+        try:
+            key = key_of(*split_key(name))
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}') from None
+        if key in proposals:
+            raise ValueError(f'{path}: key {name!r}: occurs twice (as {key!r})')
+        if not isinstance(boxes, np.ndarray) or boxes.ndim != 2 or boxes.shape[1] not in (4, 5) \
+                or boxes.dtype.kind not in 'fiu':
+            what = f'{boxes.dtype} {boxes.shape}' if isinstance(boxes, np.ndarray) else type(boxes).__name__
+            raise ValueError(f'{path}: key {name!r}: found {what}: expected an array of numbers, (n, 4) or (n, 5): '
+                             'x1, y1, x2, y2, score')
+        proposals[key] = boxes
+    box, score, start = _columns(list(proposals.values()))
+    scored = np.repeat([array.shape[1] == 5 for array in proposals.values()], np.diff(start))
+    wild = ~np.isfinite(box).all(1) | scored.astype(bool) & ~np.isfinite(score)
+    _check(path, list(proposals), start, box, wild, 'expected finite numbers, also as the score')
+    _check(path, list(proposals), start, box, (box[:, 2:] < box[:, :2]).any(1), 'expected x1 <= x2 and y1 <= y2')
+    return proposals
+
+
+def _columns(arrays: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Boxes (P, 4), scores (P,) and starts (F + 1,) of F arrays (n, 4) or (n, 5)."""
+    start = np.concatenate([[0], np.cumsum([len(array) for array in arrays], dtype=np.int64)])
+    box = np.concatenate([np.zeros((0, 4), np.float16), *(array[:, :4] for array in arrays)])
+    score = np.concatenate([np.zeros(0, np.float16), *(
+        array[:, 4] if array.shape[1] == 5 else np.full(len(array), np.nan, np.float16) for array in arrays)])
+    return box, score, start
+
+
+def _check(path: Path, keys: Sequence[str], start: np.ndarray, box: np.ndarray, bad: np.ndarray, what: str) -> None:
+    """Raise a ValueError for the first box of the mask ``bad`` (P,), if there is one."""
+    if bad.any():
+        first = int(np.argmax(bad))
+        key = keys[int(np.searchsorted(start, first, 'right')) - 1]
+        raise ValueError(f'{path}: key {key!r}: box {box[first].tolist()}: {what} ({int(bad.sum())} such boxes)')
+
+
+def select_proposals(proposals: Dict[str, np.ndarray], keys: Sequence[str], score_thr: float, max_boxes: int,
+                     path: Path) -> Proposals:
+    """The proposals of some key frames that a dataset uses.
+
+    Args:
+        proposals (dict[str, np.ndarray]): Of :func:`read_proposals`.
+        keys (Sequence[str]): F key frames. One that ``proposals`` lacks has no boxes.
+        score_thr (float): Boxes of at least this score are used; if a key frame has none, those of its best score.
+        max_boxes (int): The first so many of these are used.
+        path (Path): Of the file, for errors.
+
+    Raises:
+        ValueError: If a box that is used lies outside 0 to 1; names its key.
+    """
+    none = np.zeros((0, 4), np.float16)
+    box, score, start = _columns([proposals.get(key, none) for key in keys])
+    count = np.diff(start)
+    frame = np.repeat(np.arange(len(keys)), count)
+    best = np.maximum.reduceat(score, start[:-1][count > 0]) if len(score) else score
+    threshold = np.repeat(np.minimum(best, score.dtype.type(score_thr)), count[count > 0])
+    keep = np.isnan(score) | (score >= threshold)
+    passed = np.cumsum(keep) - keep  # boxes used before this one
+    keep &= passed - passed[start[frame]] < max_boxes
+    box, score = box[keep], score[keep]
+    start = np.concatenate([[0], np.cumsum(np.bincount(frame[keep], minlength=len(keys)))])
+    _check(path, keys, start, box, ((box < 0) | (box > 1)).any(1),
+           'expected a box relative to the frame (0 to 1): divide pixels by width and height')
+    return Proposals(start, box, score)

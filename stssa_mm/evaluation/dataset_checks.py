@@ -1,0 +1,423 @@
+"""What a config would train and test on, checked: the answer to "the loss falls and mAP is 0"."""
+import copy
+import os.path as osp
+from pathlib import Path
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+import numpy as np
+from mmengine.config import Config
+from rich.console import Console
+from rich.table import Table
+from tqdm import tqdm
+
+from stssa_mm.datasets import STSSAAVADataset
+from stssa_mm.datasets.annotations import read_label_map
+from stssa_mm.datasets.proposals import find_video, open_video
+
+from .frame_map import Boxes, best_overlaps, true_positives
+
+LEVELS = ('error', 'warning', 'note')
+SPLITS = ('train', 'val', 'test')
+LOW_RECALL, HOPELESS_RECALL = 0.8, 0.1
+SEVERAL = 3  # names given as examples
+
+
+class Finding(NamedTuple):
+    """One fact about the data.
+
+    Attributes:
+        level (str): ``'error'``: training cannot work or mAP will be wrong; ``'warning'``; or ``'note'``.
+        name (str): What it is about, such as ``'missing proposals'``.
+        where (str): The split, or the part of the config.
+        text (str): What was found, and what to do.
+    """
+    level: str
+    name: str
+    where: str
+    text: str
+
+
+class Checked(NamedTuple):
+    """What came out.
+
+    Attributes:
+        findings (list[Finding]): Errors first.
+        classes (dict[int, str]): Class id to name.
+        histogram (dict[str, np.ndarray]): Split to (highest class id + 1,) annotated boxes a class.
+        datasets (dict[str, STSSAAVADataset]): Split to dataset, where it could be read.
+    """
+    findings: List[Finding]
+    classes: Dict[int, str]
+    histogram: Dict[str, np.ndarray]
+    datasets: Dict[str, STSSAAVADataset]
+
+    @property
+    def verdict(self) -> str:
+        """Text: one line."""
+        count = {level: sum(finding.level == level for finding in self.findings) for level in LEVELS}
+        if count['error']:
+            return f'training cannot work or mAP will be wrong: {count["error"]} errors, {count["warning"]} warnings'
+        return f'no error found, {count["warning"]} warnings'
+
+
+def check_config(cfg: Config, videos: int = 3) -> Checked:
+    """Check the datasets and evaluators of a config against their files and each other.
+
+    Args:
+        cfg (Config): Of a training run.
+        videos (int): Of each split so many videos are opened, to see how long and how fast they are. -1: all.
+            Defaults to 3.
+
+    Returns:
+        Checked: The findings, and what they were found on.
+    """
+    findings: List[Finding] = []
+    parts = {split: _dataset_config(cfg, split, findings) for split in SPLITS}
+    parts = {split: part for split, part in parts.items() if part}
+    if parts.get('test') == parts.get('val'):
+        parts.pop('test', None)
+    classes = _check_label_maps(cfg, parts, findings)
+    _check_evaluators(cfg, parts, findings)
+    datasets = {}
+    for split, part in parts.items():
+        dataset = _read(split, part, findings)
+        if dataset is not None:
+            datasets[split] = dataset
+            _check_people(split, dataset, findings)
+            _check_proposals(split, dataset, part, cfg, classes, findings)
+            _check_media(split, dataset, videos, findings)
+    _check_leakage(datasets, findings)
+    histogram = {split: _histogram(dataset, classes) for split, dataset in datasets.items()}
+    _check_classes(histogram, classes, findings)
+    findings.sort(key=lambda finding: LEVELS.index(finding.level))
+    return Checked(findings, classes, histogram, datasets)
+
+
+def _some(names: Sequence) -> str:
+    return ', '.join(map(str, names[:SEVERAL])) + (', ...' if len(names) > SEVERAL else '')
+
+
+def _dataset_config(cfg: Config, split: str, findings: List[Finding]) -> Optional[dict]:
+    """The arguments of the dataset of a split, without wrappers, or None."""
+    part = cfg.get(f'{split}_dataloader')
+    part = part and part.get('dataset')
+    while part and 'ann_file' not in part and 'dataset' in part:
+        part = part['dataset']
+    if not part:
+        return None
+    if part.get('type', '').split('.')[-1] not in ('STSSAAVADataset', 'AVADataset'):
+        findings.append(Finding('warning', 'dataset type', split, f'{part.get("type")}: only STSSAAVADataset and '
+                                'AVADataset can be checked'))
+        return None
+    return dict(part)
+
+
+def _path(part: dict, key: str) -> Optional[str]:
+    """A file that a dataset's config names; annotations are relative to its ``data_root``."""
+    path = part.get(key)
+    return osp.join(part.get('data_root') or '', path) if path and key == 'ann_file' else path
+
+
+def _evaluators(cfg: Config) -> Iterator[Tuple[str, dict]]:
+    for split in ('val', 'test'):
+        found = cfg.get(f'{split}_evaluator') or []
+        for evaluator in found if isinstance(found, (list, tuple)) else [found]:
+            if 'ann_file' in evaluator:
+                yield split, evaluator
+
+
+def _check_label_maps(cfg: Config, parts: Dict[str, dict], findings: List[Finding]) -> Dict[int, str]:
+    """Read the label map, and hold every ``num_classes`` to it. Gives class id to name."""
+    named = {f'{split}_dataloader.dataset': part for split, part in parts.items()}
+    named.update({f'{split}_evaluator': part for split, part in _evaluators(cfg)})
+    maps, classes = {}, {}
+    for where, part in named.items():
+        path = part.get('label_file')
+        if path and path not in maps:
+            try:
+                maps[path] = read_label_map(path)
+            except (OSError, ValueError) as error:
+                findings.append(Finding('error', 'label map', where, str(error)))
+                maps[path] = {}
+    maps = {path: names for path, names in maps.items() if names}
+    if len({tuple(names.items()) for names in maps.values()}) > 1:
+        findings.append(Finding('error', 'label maps differ', ', '.join(named), f'{_some(list(maps))}: expected the '
+                                'same classes everywhere'))
+    if maps:
+        classes = next(iter(maps.values()))
+    head = cfg.get('model', {}).get('roi_head', {}).get('bbox_head', {})
+    numbers = {where: (part.get('num_classes', 81), part.get('custom_classes')) for where, part in named.items()}
+    if head:
+        numbers['model.roi_head.bbox_head'] = head.get('num_classes', 81), None
+    customs = [custom for _, custom in numbers.values() if custom]
+    for where, (number, custom) in numbers.items():
+        custom = custom or (customs[0] if customs and where.startswith('model') else None)
+        expected = len(custom) + 1 if custom else max(classes, default=number - 1) + 1
+        if number != expected:
+            reason = 'the custom_classes + 1' if custom else f'the highest id of the label map is {expected - 1}'
+            findings.append(Finding('error', 'num_classes', where, f'{number}: expected {expected}, as {reason}; the '
+                                    'datasets, the evaluators and bbox_head need the same'))
+    return classes
+
+
+def _check_evaluators(cfg: Config, parts: Dict[str, dict], findings: List[Finding]) -> None:
+    """An evaluator must read the files of the dataset that it is given."""
+    for split, evaluator in _evaluators(cfg):
+        part = parts.get(split, parts.get('val'))
+        for key in ('ann_file', 'exclude_file', 'label_file', 'custom_classes'):
+            ours, theirs = evaluator.get(key), _path(part, key) if part else None
+            if part and ours != theirs and not (key == 'ann_file' and theirs is None):
+                findings.append(Finding('error', 'evaluator', f'{split}_evaluator', f'{key}={ours!r}, but {split}_'
+                                        f'dataloader.dataset has {theirs!r}: expected the same'))
+            if key.endswith('_file') and ours and not osp.isfile(ours):
+                findings.append(Finding('error', 'missing file', f'{split}_evaluator', f'{key}={ours!r}: no such file'))
+
+
+def _read(split: str, part: dict, findings: List[Finding]) -> Optional[STSSAAVADataset]:
+    """The dataset with all its key frames, or None."""
+    arguments = {key: copy.deepcopy(value) for key, value in part.items() if key not in ('type', 'pipeline')}
+    missing_is_error = arguments.get('missing_proposals', 'error') == 'error'
+    arguments.update(test_mode=True, missing_proposals='empty')
+    try:
+        dataset = STSSAAVADataset(**arguments)
+    except FileNotFoundError as error:
+        findings.append(Finding('error', 'missing file', split, str(error)))
+        return None
+    except (OSError, ValueError) as error:
+        findings.append(Finding('error', 'malformed file', split, str(error)))
+        return None
+    missing = np.flatnonzero(dataset.missing[dataset.data_list]).tolist()
+    if missing:
+        keys = [dataset.get_data_info(index)['img_key'] for index in missing[:SEVERAL]]
+        findings.append(Finding('error' if missing_is_error else 'warning', 'missing proposals', split, (
+            f'{len(missing)} of {len(dataset)} key frames are not in {part["proposal_file"]}, such as '
+            f'{"; ".join(keys)}: make it with tools/data/make_proposals.py')))
+    if dataset.proposals is None:
+        findings.append(Finding('error', 'no proposals', split, 'proposal_file is not set: the model has no boxes to '
+                                'classify. tools/data/make_proposals.py makes it'))
+    return dataset
+
+
+def _people(dataset: STSSAAVADataset, frames: np.ndarray) -> Boxes:
+    """The people of some key frames, as boxes without a class. ``frames`` (F,) bool."""
+    people = dataset.key_frames.people
+    frame = np.repeat(np.arange(len(frames)), np.diff(people))
+    boxes = Boxes(frame, dataset.key_frames.box, np.zeros(len(frame), np.int64), np.ones(len(frame)))
+    return boxes.take(frames[frame])
+
+
+def _used(dataset: STSSAAVADataset) -> np.ndarray:
+    """(F,) bool: key frames that are not excluded."""
+    used = np.zeros(len(dataset.key_frames.video), bool)
+    used[dataset.data_list] = True
+    return used
+
+
+def _check_people(split: str, dataset: STSSAAVADataset, findings: List[Finding]) -> None:
+    people = np.diff(dataset.key_frames.people)[dataset.data_list]
+    findings.append(Finding('note', 'people', split, (
+        f'{len(people)} key frames of {len(np.unique(dataset.key_frames.video[dataset.data_list]))} videos, '
+        f'{people.mean():.1f} people each, at most {people.max()}; {int((people == 0).sum())} with nobody')))
+    early = dataset.key_frames.timestamp < np.array(
+        [dataset.timing(video)['timestamp_start'] for video in dataset.key_frames.videos.tolist()])[
+            dataset.key_frames.video]
+    if early.any():
+        frame = int(np.argmax(early))
+        video = dataset.key_frames.videos[dataset.key_frames.video[frame]]
+        findings.append(Finding('error', 'timestamps', split, (
+            f'{int(early.sum())} of {len(early)} key frames lie before the start of their video, such as {video} at '
+            f'{dataset.key_frames.timestamp[frame]:g}, with timestamp_start='
+            f'{dataset.timing(video)["timestamp_start"]:g}: is it seconds or frames?')))
+
+
+def _check_proposals(split: str, dataset: STSSAAVADataset, part: dict, cfg: Config, classes: Dict[int, str],
+                     findings: List[Finding]) -> None:
+    """Do the proposals find the annotated people?"""
+    if dataset.proposals is None:
+        return
+    used = _used(dataset)
+    people = _people(dataset, used)
+    frame = np.repeat(np.arange(len(used)), np.diff(dataset.proposals.start))
+    boxes = Boxes(frame, dataset.proposals.box.astype(np.float64), np.zeros(len(frame), np.int64),
+                  dataset.proposals.score)
+    boxes = boxes.take(used[frame])
+    if not len(people.box):
+        return
+    overlap, _ = best_overlaps(people, boxes, len(used))
+    rcnn = ((cfg.get('model', {}).get('train_cfg') or {}).get('rcnn') or {})
+    positive = (rcnn.get('assigner') or {}).get('pos_iou_thr', 0.5)
+    recall = {threshold: float((overlap >= threshold).mean()) for threshold in (0.5, positive)}
+    text = (f'{len(boxes.box) / max(used.sum(), 1):.1f} proposals a key frame find '
+            + ' and '.join(f'{value:.1%} of the {len(overlap)} people at IoU {threshold:g}'
+                           for threshold, value in recall.items()))
+    decisive = positive if split == 'train' else 0.5
+    level = 'note'
+    if recall[decisive] < LOW_RECALL:
+        level = 'error' if recall[decisive] < HOPELESS_RECALL else 'warning'
+        text += ': people without a proposal are ' + ('not trained on' if split == 'train' else 'missed')
+        swapped, _ = best_overlaps(people, boxes._replace(box=boxes.box[:, [1, 0, 3, 2]]), len(used))
+        if (swapped >= decisive).mean() > recall[decisive]:
+            level = 'error'
+            text += (f'. With x and y swapped it would be {(swapped >= decisive).mean():.1%}: expected x1, y1, x2, y2 '
+                     'in the proposals and in the annotations')
+    if recall[decisive] < 0.999 and part.get('person_det_score_thr', 0.9) > 0:
+        arguments = {key: copy.deepcopy(value) for key, value in part.items() if key not in ('type', 'pipeline')}
+        arguments.update(test_mode=True, missing_proposals='empty', person_det_score_thr=0)
+        everything = STSSAAVADataset(**arguments)
+        frame = np.repeat(np.arange(len(used)), np.diff(everything.proposals.start))
+        more, _ = best_overlaps(people, Boxes(frame, everything.proposals.box.astype(np.float64),
+                                              np.zeros(len(frame), np.int64), everything.proposals.score), len(used))
+        gain = (more >= decisive).mean() - recall[decisive]
+        if gain > 0.05:
+            level = 'warning' if level == 'note' else level
+            text += (f'. All proposals of the file would find {(more >= decisive).mean():.1%}: person_det_score_thr='
+                     f'{part.get("person_det_score_thr", 0.9):g} leaves them out')
+    findings.append(Finding(level, 'recall of the proposals', split, text))
+    if split != 'train':
+        bound = frame_map_bound(dataset, boxes, used, classes)
+        findings.append(Finding('note' if bound >= LOW_RECALL else 'warning', 'upper bound', split, (
+            f'a perfect classifier of these proposals would reach frame-mAP@0.5 {bound:.4f}')))
+
+
+def frame_map_bound(dataset: STSSAAVADataset, boxes: Boxes, used: np.ndarray, classes: Dict[int, str]) -> float:
+    """The frame-mAP@0.5 of a perfect classifier of some boxes.
+
+    Args:
+        dataset (STSSAAVADataset): The ground truth.
+        boxes (Boxes): The proposals of its key frames.
+        used (np.ndarray): (F,) bool, key frames that count.
+        classes (dict[int, str]): The classes that count: class id to name.
+
+    Returns:
+        float: Each class's share of annotated boxes that a proposal finds, one proposal a box; their mean over the
+        classes that have annotated boxes.
+    """
+    frames = dataset.key_frames
+    frame = np.repeat(np.arange(len(used)), np.diff(frames.people))
+    person = np.repeat(np.arange(len(frame)), np.diff(frames.labels))
+    truth = Boxes(frame[person], frames.box[person], frames.label.astype(np.int64), np.ones(len(person)))
+    ids = np.array(dataset.custom_classes or range(dataset.num_classes))
+    truth = truth.take(used[truth.frame] & np.isin(ids[truth.label], list(classes)))
+    if not len(truth.frame):
+        return 0.0
+    # Each proposal, with each class that its frame has.
+    key = np.unique(truth.frame * dataset.num_classes + truth.label)
+    order = np.argsort(boxes.frame, kind='stable')
+    start = np.searchsorted(boxes.frame[order], key // dataset.num_classes)
+    count = np.searchsorted(boxes.frame[order], key // dataset.num_classes, 'right') - start
+    first = np.cumsum(count) - count
+    index = order[np.arange(count.sum()) - np.repeat(first - start, count)]
+    labelled = boxes.take(index)._replace(label=np.repeat(key % dataset.num_classes, count))
+    overlap, match = best_overlaps(labelled, truth, len(used))
+    found = np.bincount(labelled.label[true_positives(overlap, match, 0.5)], minlength=dataset.num_classes)
+    annotated = np.bincount(truth.label, minlength=dataset.num_classes)
+    return float((found / np.maximum(annotated, 1))[annotated > 0].mean())
+
+
+def _check_media(split: str, dataset: STSSAAVADataset, videos: int, findings: List[Finding]) -> None:
+    """Are the videos, or folders of frames, there, and long enough?"""
+    frames = dataset.key_frames
+    names = frames.videos[np.unique(frames.video[dataset.data_list])].tolist()
+    folder = dataset.data_prefix['img']
+    missing, files = [], {}
+    for video in tqdm(names, desc=f'{split}: files', unit='video', mininterval=1, disable=len(names) < 1000):
+        files[video] = Path(folder, video if dataset.use_frames else f'{video}{dataset.video_suffix or ""}')
+        if not dataset.use_frames and dataset.video_suffix is None:
+            files[video] = find_video(Path(folder), video)
+        if not (files[video].is_dir() if dataset.use_frames else files[video].is_file()):
+            missing.append(video)
+    if missing:
+        what = 'folders of frames' if dataset.use_frames else 'videos'
+        findings.append(Finding('error', 'missing videos', split, (
+            f'{len(missing)} of {len(names)} {what} are not in data_prefix.img={folder!r}, such as '
+            f'{_some([str(files[video]) for video in missing])}')))
+    there = [video for video in names if video not in set(missing)]
+    if 0 <= videos < len(there):
+        there = [there[index] for index in np.linspace(0, len(there) - 1, videos).round().astype(int)]
+    last = np.full(len(frames.videos), -np.inf)
+    np.maximum.at(last, frames.video[dataset.data_list], frames.timestamp[dataset.data_list])
+    late, slow = [], []
+    for video in tqdm(there, desc=f'{split}: opening', unit='video', mininterval=1, disable=len(there) < 20):
+        timing = dataset.timing(video)
+        stamp = last[np.searchsorted(frames.videos, video)]
+        centre = timing['fps'] * (stamp - timing['timestamp_start'])
+        if dataset.use_frames:
+            length = sum(1 for _ in files[video].iterdir())
+        else:
+            try:
+                reader = open_video(files[video])
+            except ValueError as error:
+                findings.append(Finding('error', 'unreadable video', split, str(error)))
+                continue
+            length, rate = len(reader), reader.get_avg_fps()
+            if timing['fps'] != 1 and abs(timing['fps'] - rate) * (stamp - timing['timestamp_start']) > rate / 2:
+                slow.append(f'{video} ({rate:.4g})')
+        if centre >= length:
+            late.append(f'{video} at {stamp:g} (frame {centre:.0f} of {length})')
+    if late:
+        findings.append(Finding('error', 'timestamps', split, (
+            f'{len(late)} of the {len(there)} videos looked at have key frames past their end, such as {_some(late)}: '
+            'check fps, timestamp_start and the unit of the timestamps')))
+    if slow:
+        findings.append(Finding('warning', 'fps', split, (
+            f'{len(slow)} of the {len(there)} videos looked at have another rate than the dataset\'s fps, and their '
+            f'last clip lies more than half a second off: {_some(slow)}. Give video_info, or make videos of one rate')))
+
+
+def _check_leakage(datasets: Dict[str, STSSAAVADataset], findings: List[Finding]) -> None:
+    if 'train' not in datasets:
+        return
+
+    def keys(dataset, frames):
+        names = dataset.key_frames.videos[dataset.key_frames.video[frames]].tolist()
+        return set(zip(names, dataset.key_frames.timestamp[frames].tolist()))
+
+    train = keys(datasets['train'], datasets['train'].data_list)
+    videos = {video for video, _ in train}
+    for split, dataset in datasets.items():
+        if split == 'train':
+            continue
+        found = keys(dataset, dataset.data_list)
+        both, same = sorted(found & train), sorted({video for video, _ in found} & videos)
+        if both:
+            findings.append(Finding('error', 'leakage', split, (
+                f'{len(both)} of {len(found)} key frames are in training too, such as {both[0][0]} at {both[0][1]:g}: '
+                'the mAP says nothing about new videos')))
+        elif same:
+            findings.append(Finding('warning', 'leakage', split, f'{len(same)} videos are in training too, at other '
+                                    f'times: {_some(same)}: the mAP may say little about new videos'))
+
+
+def _histogram(dataset: STSSAAVADataset, classes: Dict[int, str]) -> np.ndarray:
+    """(highest class id + 1,) annotated boxes of each class on the key frames that are used."""
+    frames, ids = dataset.key_frames, np.array(dataset.custom_classes or range(dataset.num_classes))
+    frame = np.repeat(np.arange(len(frames.video)), np.diff(frames.people))
+    used = _used(dataset)[np.repeat(frame, np.diff(frames.labels))]
+    return np.bincount(ids[frames.label[used]], minlength=max(classes, default=0) + 1)
+
+
+def _check_classes(histogram: Dict[str, np.ndarray], classes: Dict[int, str], findings: List[Finding]) -> None:
+    for split, counts in histogram.items():
+        unknown = sorted(set(np.flatnonzero(counts).tolist()) - set(classes)) if classes else []
+        if unknown:
+            share = counts[unknown].sum() / counts.sum()
+            findings.append(Finding('error' if share == 1 else 'warning', 'unknown classes', split, (
+                f'{share:.1%} of the labels have a class id that the label map does not have: {_some(unknown)}: they '
+                'do not count in mAP. Does the label map belong to these files?')))
+        absent = [number for number in classes if number >= len(counts) or not counts[number]]
+        if absent:
+            findings.append(Finding('warning', 'absent classes', split, (
+                f'{len(absent)} of {len(classes)} classes never occur: '
+                + _some([f'{number} ({classes[number]})' for number in absent]))))
+
+
+def class_table(checked: Checked) -> str:
+    """Text: a row a class with the number of its annotated boxes in each split."""
+    splits = list(checked.histogram)
+    table = Table('id', 'class', *splits)
+    for number, name in checked.classes.items():
+        table.add_row(str(number), name, *(str(checked.histogram[split][number]) for split in splits))
+    console = Console(width=100)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get()

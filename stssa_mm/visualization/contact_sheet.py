@@ -1,0 +1,86 @@
+"""Key frames with their boxes, on one picture."""
+import os
+from pathlib import Path
+from typing import Mapping
+
+import cv2
+import numpy as np
+
+from stssa_mm.datasets import STSSAAVADataset
+from stssa_mm.datasets.proposals import open_video
+
+HEIGHT, COLUMNS = 240, 4
+GREEN, YELLOW, WHITE = (0, 200, 0), (0, 220, 220), (255, 255, 255)  # BGR
+
+
+def _read_key_frame(dataset: STSSAAVADataset, sample: dict) -> np.ndarray:
+    """The picture (H, W, 3), BGR, of a sample's timestamp."""
+    number = round(sample['fps'] * (sample['timestamp'] - sample['timestamp_start']))
+    if dataset.use_frames:
+        path = Path(sample['frame_dir'], sample['filename_tmpl'].format(number + sample['start_index']))
+        image = cv2.imread(str(path)) if path.is_file() else None
+        if image is None:
+            raise ValueError(f'{path}: no such picture, or it cannot be read: it is the key frame {sample["img_key"]}')
+        return image
+    reader = open_video(sample['filename'])
+    if not 0 <= number < len(reader):
+        raise ValueError(f'{sample["filename"]}: has {len(reader)} frames, and the key frame {sample["img_key"]} would '
+                         f'be number {number} (from 0): check fps and timestamp_start')
+    return np.ascontiguousarray(reader[number].asnumpy()[..., ::-1])
+
+
+def _draw(image: np.ndarray, sample: dict, names: Mapping[int, str], ids: np.ndarray) -> np.ndarray:
+    image = cv2.resize(image, (round(image.shape[1] * HEIGHT / image.shape[0]), HEIGHT))
+    scale = np.tile(image.shape[1::-1], 2)
+    for box in sample.get('proposals', ()):
+        x1, y1, x2, y2 = np.round(box * scale).astype(int).tolist()
+        cv2.rectangle(image, (x1, y1), (x2, y2), YELLOW, 1)
+    for box, labels in zip(sample['gt_bboxes'], sample['gt_labels']):
+        x1, y1, x2, y2 = np.round(box * scale).astype(int).tolist()
+        cv2.rectangle(image, (x1, y1), (x2, y2), GREEN, 2)
+        labels = np.flatnonzero(labels) if len(labels) > 1 else labels.astype(int)
+        for line, label in enumerate(labels.tolist()):
+            text = names.get(int(ids[label]), str(ids[label]))
+            cv2.putText(image, text, (x1 + 2, y1 + 12 * (line + 1)), cv2.FONT_HERSHEY_PLAIN, 0.8, GREEN, 1)
+    cv2.putText(image, sample['img_key'], (2, HEIGHT - 4), cv2.FONT_HERSHEY_PLAIN, 0.8, WHITE, 1)
+    return image
+
+
+def write_contact_sheet(datasets: Mapping[str, STSSAAVADataset], names: Mapping[int, str], out: Path,
+                        each: int = 8) -> Path:
+    """Draw key frames of each dataset: annotated boxes green with their classes, proposals yellow.
+
+    Args:
+        datasets (Mapping[str, STSSAAVADataset]): What to draw from.
+        names (Mapping[int, str]): Class id to name.
+        out (Path): The picture, ``.png`` or ``.jpg``.
+        each (int): Key frames of each dataset, evenly over its length. Defaults to 8.
+
+    Returns:
+        Path: ``out``.
+
+    Raises:
+        ValueError: If a frame cannot be read, or there is nothing to draw.
+        OSError: If the picture cannot be written.
+    """
+    out = Path(out)
+    if out.suffix not in ('.png', '.jpg'):
+        raise ValueError(f'{out}: expected a picture .png or .jpg')
+    tiles = []
+    for dataset in datasets.values():
+        ids = np.array(dataset.custom_classes or range(dataset.num_classes))
+        for index in np.unique(np.linspace(0, len(dataset) - 1, each).round().astype(int)).tolist():
+            sample = dataset.get_data_info(index)
+            tiles.append(_draw(_read_key_frame(dataset, sample), sample, names, ids))
+    if not tiles:
+        raise ValueError(f'{out}: no dataset could be read, so there is nothing to draw')
+    width = max(tile.shape[1] for tile in tiles)
+    sheet = np.zeros((-(-len(tiles) // COLUMNS) * HEIGHT, COLUMNS * width, 3), np.uint8)
+    for number, tile in enumerate(tiles):
+        row, column = divmod(number, COLUMNS)
+        sheet[row * HEIGHT:(row + 1) * HEIGHT, column * width:column * width + tile.shape[1]] = tile
+    part = out.with_suffix(f'.part{out.suffix}')
+    if not cv2.imwrite(str(part), sheet):
+        raise OSError(f'{out}: cannot be written')
+    os.replace(part, out)
+    return out

@@ -1,0 +1,212 @@
+"""Damaged copies of a sound dataset: each fault is found and named, and decides the exit status."""
+import importlib.util
+import json
+import pickle
+import shutil
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.config import Config
+
+from stssa_mm.datasets import STSSAAVADataset
+from stssa_mm.evaluation.dataset_checks import check_config, frame_map_bound
+from stssa_mm.evaluation.frame_map import Boxes
+
+TRAIN, VAL = 'train_dataloader.dataset', 'val_dataloader.dataset'
+
+
+def config_of(repo, folder):
+    cfg = Config.fromfile(repo / 'configs' / 'stssa_toy.py')
+    return Config(json.loads(json.dumps(cfg.to_dict()).replace('data/toy', str(folder))))
+
+
+@pytest.fixture
+def sound(toy, tmp_path, repo):
+    """A copy of the toy set and its config."""
+    shutil.copytree(toy, tmp_path / 'toy')
+    return tmp_path / 'toy', config_of(repo, tmp_path / 'toy')
+
+
+def options(**changes):
+    """A damage: other options, in all datasets that have the key, or in the part that it names."""
+
+    def damage(folder, cfg):
+        for key, value in changes.items():
+            part, _, name = key.rpartition('__')
+            value = str(folder / value[1:]) if isinstance(value, str) and value.startswith('@') else value
+            parts = [part.replace('__', '.')] if part else [TRAIN, VAL, 'test_dataloader.dataset']
+            cfg.merge_from_dict({f'{name_of}.{name}': value for name_of in parts})
+
+    return damage
+
+
+def proposals(change):
+    """A damage: other proposals, of training and validation."""
+
+    def damage(folder, cfg):
+        for split in ('train', 'val'):
+            path = folder / 'annotations' / f'{split}_proposals.pkl'
+            path.write_bytes(pickle.dumps(change(pickle.loads(path.read_bytes()))))
+
+    return damage
+
+
+def boxes(change):
+    return proposals(lambda found: {key: change(array) for key, array in found.items()})
+
+
+def text(name, change):
+    """A damage: another text in a file of the annotations."""
+
+    def damage(folder, cfg):
+        path = folder / 'annotations' / name
+        path.write_text(change(path.read_text()))
+
+    return damage
+
+
+def rows(change):
+    """A damage: other rows, of training and validation."""
+
+    def damage(folder, cfg):
+        for split in ('train', 'val'):
+            text(f'{split}.csv', lambda found: ''.join(
+                ','.join(change(line.split(','))) + '\n' for line in found.splitlines()))(folder, cfg)
+
+    return damage
+
+
+def without_videos(folder, cfg):
+    (folder / 'videos' / 'val_0001.mp4').unlink()
+
+
+def broken_video(folder, cfg):
+    (folder / 'videos' / 'val_0001.mp4').write_bytes(b'no video')
+
+
+def low_scores(array):
+    """Good boxes of score 0.5, and a corner of score 0.99."""
+    good = np.column_stack([array[:, :4], np.full(len(array), 0.5)])
+    return np.vstack([good, [[0, 0, 0.01, 0.01, 0.99]]])
+
+
+DAMAGES = {
+    'proposal file deleted': (lambda folder, cfg: (folder / 'annotations' / 'val_proposals.pkl').unlink(),
+                              'error', 'missing file', 'val', 'val_proposals.pkl'),
+    'proposals deleted': (proposals(lambda found: dict(list(found.items())[2:])), 'error', 'missing proposals', 'train',
+                          '2 of 1'),
+    'proposals by another name': (proposals(lambda found: {f'x{key}': array for key, array in found.items()}), 'error',
+                                  'missing proposals', 'val', 'are not in'),
+    'proposals not set': (options(proposal_file=None), 'error', 'no proposals', 'train', 'proposal_file is not set'),
+    'proposals x and y swapped': (boxes(lambda array: array[:, [1, 0, 3, 2, 4]]), 'error', 'recall of the proposals',
+                                  'val', 'With x and y swapped it would be 100.0%'),
+    'proposals in pixels': (boxes(lambda array: array * [160, 96, 160, 96, 1]), 'error', 'malformed file', 'train',
+                            'divide pixels'),
+    'proposals of low score': (boxes(low_scores), 'error', 'recall of the proposals', 'train',
+                               'person_det_score_thr=0.9 leaves them out'),
+    'annotations in pixels': (rows(lambda row: [*row[:2], '16', '9', '80', '48', *row[6:]]), 'error', 'malformed file',
+                              'val', 'val.csv:1'),
+    'annotations x and y swapped': (rows(lambda row: [*row[:2], row[3], row[2], row[5], row[4], *row[6:]]), 'error',
+                                    'recall of the proposals', 'val', 'With x and y swapped'),
+    'annotations deleted': (lambda folder, cfg: (folder / 'annotations' / 'train.csv').unlink(), 'error',
+                            'missing file', 'train', 'train.csv'),
+    'a class gone': (rows(lambda row: [*row[:6], '1', *row[7:]]), 'warning', 'absent classes', 'val', '7 of 8 classes'),
+    'label map of another set': (text('action_list.pbtxt', lambda found: 'item {\n  name: "x"\n  id: 1\n}\n'), 'error',
+                                 'num_classes', 'val_evaluator', '9: expected 2'),
+    'label map with a gap': (text('action_list.pbtxt', lambda found: '\n'.join(
+        block for block in found.split('item') if 'id: 1\n' not in block).replace('{', 'item {')), 'warning',
+        'unknown classes', 'val', 'class id that the label map does not have: 1'),
+    'label map broken': (text('action_list.pbtxt', lambda found: 'name'), 'error', 'label map', TRAIN, 'no class'),
+    'exclusions broken': (text('val_excluded_timestamps.csv', lambda found: 'one\n'), 'error', 'malformed file', 'val',
+                          'expected video,timestamp'),
+    'leakage': (options(train_dataloader__dataset__ann_file='@annotations/val.csv',
+                        train_dataloader__dataset__proposal_file='@annotations/val_proposals.pkl'), 'error', 'leakage',
+                'val', 'key frames are in training too'),
+    'num_classes of the head': (options(model__roi_head__bbox_head__num_classes=81), 'error', 'num_classes',
+                                'model.roi_head.bbox_head', '81: expected 9'),
+    'num_classes of a dataset': (options(train_dataloader__dataset__num_classes=8), 'error', 'num_classes', TRAIN,
+                                 '8: expected 9'),
+    'evaluator of another file': (options(val_evaluator__ann_file='@annotations/train.csv'), 'error', 'evaluator',
+                                  'val_evaluator', 'expected the same'),
+    'evaluator without exclusions': (options(val_evaluator__exclude_file=None), 'error', 'evaluator', 'val_evaluator',
+                                     'exclude_file=None'),
+    'video missing': (without_videos, 'error', 'missing videos', 'val', 'val_0001.mp4'),
+    'video broken': (broken_video, 'error', 'unreadable video', 'val', 'val_0001.mp4'),
+    'folder of videos wrong': (options(data_prefix=dict(img='/nowhere')), 'error', 'missing videos', 'train',
+                               '6 of 6 videos'),
+    'timestamps past the end': (options(timestamp_start=0), 'error', 'timestamps', 'train', 'past their end'),
+    'timestamps before the start': (options(timestamp_start=1000), 'error', 'timestamps', 'train', 'before the start'),
+    'fps wrong': (options(fps=9), 'warning', 'fps', 'train', 'another rate'),
+}
+
+
+def test_a_sound_set_has_no_errors(sound):
+    folder, cfg = sound
+    checked = check_config(cfg, videos=-1)
+    assert not [finding for finding in checked.findings if finding.level == 'error']
+    assert checked.verdict.startswith('no error found')
+    found = {(finding.where, finding.name): finding.text for finding in checked.findings}
+    assert 'find 100.0% of the' in found['val', 'recall of the proposals']
+    assert 'at IoU 0.9' in found['train', 'recall of the proposals']
+    assert found['val', 'upper bound'].endswith('frame-mAP@0.5 1.0000')
+    lines = [line.split(',') for line in (folder / 'annotations' / 'train.csv').read_text().splitlines()]
+    excluded = (folder / 'annotations' / 'train_excluded_timestamps.csv').read_text().split()
+    labels = [int(line[6]) for line in lines if ','.join(line[:2]) not in excluded]
+    assert checked.histogram['train'].tolist() == np.bincount(labels, minlength=9).tolist()
+
+
+@pytest.mark.parametrize('damage', DAMAGES)
+def test_each_fault_is_named(sound, damage):
+    break_it, level, name, where, text_of_it = DAMAGES[damage]
+    break_it(*sound)
+    checked = check_config(sound[1], videos=-1)
+    assert any((finding.level, finding.name, finding.where) == (level, name, where) and text_of_it in finding.text
+               for finding in checked.findings), checked.findings
+    assert checked.verdict.startswith('training cannot work' if level == 'error' else 'no error found')
+    assert all('\n' not in finding.text for finding in checked.findings)
+
+
+def test_upper_bound_by_hand(tmp_path):
+    """Two people with class 1 and one proposal that fits both; one with class 2 that none fits; class 3 found."""
+    (tmp_path / 'a.csv').write_text('v,1,0,0,0.5,0.5,1,0\nv,1,0,0,0.5,0.4,1,1\nv,1,0.6,0.6,1,1,2,2\nv,2,0,0,1,1,3,0\n')
+    dataset = STSSAAVADataset(str(tmp_path / 'a.csv'), num_classes=5, test_mode=True)
+    box = np.array([[0, 0, 0.5, 0.5], [0, 0, 1, 0.6]])
+    found = Boxes(np.array([0, 1]), box, np.zeros(2, int), np.ones(2))
+    names = {number: str(number) for number in (1, 2, 3, 4)}
+    used = np.ones(2, bool)
+    assert frame_map_bound(dataset, found, used, names) == pytest.approx((1 / 2 + 0 + 1) / 3)
+    assert frame_map_bound(dataset, found, np.array([True, False]), names) == pytest.approx((1 / 2 + 0) / 2)
+    assert frame_map_bound(dataset, found, used, {3: '3'}) == 1
+
+
+@pytest.fixture
+def tool(repo, monkeypatch):
+    """tools/check_dataset.py; ``tool(config, ...)`` gives what it hands to ``sys.exit``."""
+    spec = importlib.util.spec_from_file_location('check_dataset_tool', repo / 'tools' / 'check_dataset.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, 'argv', ['check_dataset.py', *map(str, arguments)])
+        with pytest.raises(SystemExit) as status:
+            module.main()
+        return status.value.code
+
+    return call
+
+
+def test_tool_says_the_verdict_and_draws(sound, tool, tmp_path, capsys):
+    _, cfg = sound
+    cfg.dump(tmp_path / 'config.py')
+    assert not tool(tmp_path / 'config.py', '--contact-sheet', tmp_path / 'sheet.png')
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1].startswith('verdict: no error found') and 'wave slowly' in out
+    picture = cv2.imread(str(tmp_path / 'sheet.png'))
+    assert picture.shape[1] == 4 * 400 and picture.std() > 10
+    assert tool(tmp_path / 'config.py', '--cfg-options', 'model.roi_head.bbox_head.num_classes=81')
+    out = capsys.readouterr().out.splitlines()
+    assert out[-1] == 'verdict: training cannot work or mAP will be wrong: 1 errors, 0 warnings'
+    assert any(line.startswith('error: model.roi_head.bbox_head: num_classes: 81: expected 9') for line in out)
+    assert tool(tmp_path / 'none.py') == 2
