@@ -40,6 +40,7 @@ class Selection(NamedTuple):
 
 
 SELECTION = Selection()
+UNREADABLE = (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError, IndexError)
 BESIDE_VIDEOS = ('.csv', '.json', '.srt', '.txt', '.xml')
 
 
@@ -55,7 +56,7 @@ def open_video(file: Path) -> decord.VideoReader:
     try:
         reader = decord.VideoReader(str(file), num_threads=1)
         reader[0]
-    except (decord.DECORDError, RuntimeError, IndexError) as error:
+    except UNREADABLE as error:
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         raise ValueError(f'{file}: cannot be read as a video ({reason}): replace the file or leave it out') from error
     return reader
@@ -173,7 +174,7 @@ def _read_frames(reader: decord.VideoReader, key_frames: Sequence[KeyFrame], fil
                              f'{key_frame.frame} (from 0): check the unit of the timestamps and where they start')
     try:
         return list(reader.get_batch([key_frame.frame for key_frame in key_frames]).asnumpy())
-    except (decord.DECORDError, RuntimeError) as error:
+    except UNREADABLE as error:
         raise ValueError(f'{file}: frames near {key_frames[0].key} cannot be read: replace the file') from error
 
 

@@ -130,8 +130,9 @@ def test_videos_are_found_with_and_without_extension(videos, tmp_path):
         find_video(tmp_path, 'x')
 
 
-def test_a_file_that_is_no_video(tmp_path):
-    (tmp_path / 'x.mp4').write_text('something')
+@pytest.mark.parametrize('end', [0, 10, -200])
+def test_a_file_that_is_no_whole_video(videos, tmp_path, end):
+    (tmp_path / 'x.mp4').write_bytes((videos / 'a.mp4').read_bytes()[:end])
     with pytest.raises(ValueError, match=r'x\.mp4: cannot be read as a video \([^\n]*\)[^\n]*$'):
         open_video(tmp_path / 'x.mp4')
 
