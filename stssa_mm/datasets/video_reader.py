@@ -25,6 +25,7 @@ REMEDY = ("Fetch it again or re-encode it (ffmpeg -i IN -c:v libx264 OUT); on_br
           'training')
 
 _pools = weakref.WeakSet()
+_stuck = {}  # the errors of files that decord did not return from: each try would leave a thread behind
 
 
 class BrokenVideoError(ValueError):
@@ -105,6 +106,8 @@ class Video:
     """
 
     def __init__(self, path: str, source, cache: FrameCache, num_threads: int, timeout: float) -> None:
+        if path in _stuck:
+            raise _stuck[path]
         self.path = path
         self.usable = True
         self._timeout = timeout
@@ -155,7 +158,7 @@ class Video:
     def _decode(self, wanted: Sequence[int]) -> Dict[int, np.ndarray]:
         """The wanted frames (sorted), and those between them if all fit into the cache."""
         first, last = wanted[0], wanted[-1]
-        if not 0 <= first - self._next <= last - first:
+        if not 0 <= first - self._next <= max(last - first, LEADING_FRAMES):
             self._next = self._start_for(first)
             self._reader.seek_accurate(self._next)
         wanted, frames = set(wanted), {}
@@ -186,7 +189,8 @@ class Video:
         try:
             return within(self._timeout, function)
         except TimeoutError:
-            raise self._broken(f'{found}: decord did not return within {self._timeout} s') from None
+            _stuck[self.path] = self._broken(f'{found}: decord did not return within {self._timeout} s')
+            raise _stuck[self.path] from None
         except (DECORDError, DECORDLimitReachedError, RuntimeError, AssertionError, StopIteration) as error:
             reason = re.sub(r'\[[\d:]+\] \S+: ', '', (str(error) or 'no frame').splitlines()[0])
             raise self._broken(f'{found} ({reason})') from None

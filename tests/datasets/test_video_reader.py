@@ -153,7 +153,7 @@ def test_a_forked_process_opens_for_itself(made):
 
 def run(code, path):
     """Run code with a ``pool`` and a ``path`` in a process that knows the module alone: the package loads slowly."""
-    code = f'import os, sys, video_reader; path = sys.argv[1]; pool = video_reader.VideoPool(timeout=2); {code}'
+    code = f'import os, sys, time, video_reader; path = sys.argv[1]; pool = video_reader.VideoPool(timeout=2)\n{code}'
     return subprocess.run([sys.executable, '-c', code, str(path)], capture_output=True, text=True, timeout=200,
                           env=dict(os.environ, PYTHONPATH=str(Path(video_reader.__file__).parent)))
 
@@ -224,11 +224,20 @@ def test_damage_inside_raises_and_never_gives_other_frames(tmp_path, path, where
 def test_a_file_that_decord_never_returns_from_is_left_after_the_timeout(tmp_path, made):
     """All frames have one time stamp: decord 0.6 goes round for ever. The process ends nevertheless."""
     path = with_field(made, tmp_path / 'video.mp4', b'stts', 12, 0)
-    result = run('pool.open(path).read([140])', path)
+    result = run("""
+for attempt in range(2):
+    start = time.monotonic()
+    try:
+        pool.open(path).read([140])
+    except video_reader.BrokenVideoError:
+        print(time.monotonic() - start)
+        if attempt:
+            raise""", path)
     assert result.returncode == 1
-    assert result.stderr.strip().splitlines()[-1].endswith(
-        f'{path}: frames 140 to 140 cannot be decoded: decord did not return within 2 s. Fetch it again or re-encode it '
-        "(ffmpeg -i IN -c:v libx264 OUT); on_broken='skip' leaves its samples out of training")
+    first, again = map(float, result.stdout.split())
+    assert first >= 2 and again < 1
+    message = result.stderr.strip().splitlines()[-1]
+    assert f'{path}: frames 140 to 140 cannot be decoded: decord did not return within 2 s. ' in message
 
 
 def test_bytes_from_elsewhere(made):

@@ -35,8 +35,8 @@ class STSSASampleFrames(SampleAVAFrames):
         test_mode (bool): Whether frames stay where they are. Defaults to False.
 
     Raises:
-        ValueError: If the moment lies before the video, or behind its last frame: by more than one second, which rounded
-            lengths need, or for ``fps=1`` at all.
+        ValueError: If the moment lies before the video or behind its last frame. Except with ``fps=1``, one second
+            behind is allowed, because lengths get rounded.
     """
 
     def transform(self, results: dict) -> dict:
@@ -55,9 +55,9 @@ class STSSASampleFrames(SampleAVAFrames):
         if moment < 0 or centre < first or behind > (0 if fps == 1 else 1):
             name = results.get('filename') or results.get('frame_dir')
             raise ValueError(
-                f'{name}: the annotated moment {results["timestamp"]} is outside of the video, whose frames {first} to '
-                f'{end - 1} start at timestamp {results["timestamp_start"]}. Correct the annotation, or timestamp_start '
-                f'or fps={fps} of the dataset (fps=1: timestamps are frame numbers)')
+                f'{name}: the annotated moment {results["timestamp"]} is outside of the video, which has the frames '
+                f'{first} to {end - 1} and starts at {results["timestamp_start"]}. Correct the annotation, or '
+                f'timestamp_start or fps={fps} of the dataset (fps=1: timestamps are frame numbers)')
         offsets = np.random.randint(
             -(self.frame_interval // 2), (self.frame_interval + 1) // 2, size=self.clip_len)
         offsets[self.clip_len // 2] = 0

@@ -1,4 +1,5 @@
 """Reading clips out of videos."""
+import logging
 from typing import List, Optional
 
 import numpy as np
@@ -84,7 +85,7 @@ class STSSAVideoInit(DecordInit):
         self._skipped[worker.id % MAX_WORKERS if worker else 0] += 1
         if filename not in self._warned:
             self._warned.add(filename)
-            print_log(f'sample left out: {error}', logger='current', level='WARNING')
+            print_log(f'sample left out: {error}', logger='current', level=logging.WARNING)
 
     def take_skipped(self) -> int:
         """The samples left out since the last call, in all processes."""

@@ -48,7 +48,7 @@ test_evaluator = val_evaluator
 """
 # For a base that reads extracted frames.
 PIPELINES = """
-{key} = [dict(type='DecordInit'), _base_.{key}[0], dict(type='DecordDecode'), *_base_.{key}[2:]]"""
+{key} = [dict(type='STSSAVideoInit'), _base_.{key}[0], dict(type='STSSAVideoDecode'), *_base_.{key}[2:]]"""
 
 
 def write_child_config(path: Path, base: Path, title: str, classes: int, multilabel: bool, score_thr: float) -> None:

@@ -1,0 +1,139 @@
+"""Compare the package's reading of data with MMAction2's, on the CPU, in one run.
+
+Videos: a made mp4 (15 minutes, 340 x 256, 30 fps) is read by ``DecordInit``, ``SampleAVAFrames`` and ``DecordDecode``,
+and by ``STSSAVideoInit``, ``STSSASampleFrames`` and ``STSSAVideoDecode``, with the transforms' own defaults. Times are
+medians over alternated clips of 32 frames 2 apart; frames are checked to be equal. The last line printed is JSON:
+
+- ``random_clip_ratio``: our time / MMAction2's for clips around random moments of the video;
+- ``in_order_speedup``: MMAction2's time / ours for clips around neighbouring seconds, as a test goes through a video.
+"""
+import argparse
+import json
+import platform
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import decord
+import numpy as np
+import torch
+from mmaction.datasets.transforms import DecordDecode, DecordInit, SampleAVAFrames
+from tqdm import tqdm
+
+from stssa_mm.datasets.converters.ava_form import write_video
+from stssa_mm.datasets.transforms import STSSASampleFrames, STSSAVideoDecode, STSSAVideoInit
+
+WIDTH, HEIGHT, FPS = 340, 256, 30
+CLIP = dict(clip_len=32, frame_interval=2, test_mode=True)
+
+
+def made_frames(count):
+    """RGB frames of a textured scene under a moving camera, with a cut every five seconds."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (3, 3, 45, 56), dtype=np.uint8)  # three scenes
+    scenes = np.clip(coarse.repeat(8, 2).repeat(8, 3) + rng.normal(0, 6, (3, 1, 360, 448)), 0, 255).astype(np.uint8)
+    for index in range(count):
+        scene = scenes[index // (5 * FPS) % 3]
+        x, y = (round(40 + 35 * wave(index / 40)) for wave in (np.sin, np.cos))
+        yield scene[:, y:y + HEIGHT, x:x + WIDTH].transpose(1, 2, 0)
+
+
+def make_video(path, seconds):
+    """Write the mp4 (H.264 by ffmpeg if it is installed, else MPEG-4 by OpenCV) and tell which it is."""
+    count = seconds * FPS
+    frames = tqdm(made_frames(count), desc='making the video', total=count, unit='frame', mininterval=1)
+    ffmpeg = shutil.which('ffmpeg')
+    if ffmpeg is None:
+        write_video(path, frames, FPS)
+        return 'MPEG-4 by OpenCV (no ffmpeg here)'
+    command = [ffmpeg, '-y', '-loglevel', 'error', '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', f'{WIDTH}x{HEIGHT}',
+               '-r', str(FPS), '-i', '-', '-c:v', 'libx264', '-preset', 'veryfast', '-pix_fmt', 'yuv420p', str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+        for frame in frames:
+            process.stdin.write(frame.tobytes())
+    if process.returncode:
+        raise SystemExit(f'{" ".join(command)}: ffmpeg failed; take it off PATH to write MPEG-4 with OpenCV')
+    return 'H.264 by ffmpeg'
+
+
+def readers():
+    """The first transforms of both pipelines, new."""
+    return {
+        'mmaction': [DecordInit(), SampleAVAFrames(**CLIP), DecordDecode()],
+        'ours': [STSSAVideoInit(), STSSASampleFrames(**CLIP), STSSAVideoDecode()],
+    }
+
+
+def clip_times(path, moments, label):
+    """Median seconds of a clip around each of the moments (whole seconds), by each reader in turn."""
+    pipelines, seconds = readers(), {'mmaction': [], 'ours': []}
+    for moment in tqdm(moments, desc=label, unit='clip', mininterval=1):
+        clips = {}
+        for name, transforms in pipelines.items():
+            results = dict(filename=str(path), timestamp=int(moment), timestamp_start=0, fps=FPS, start_index=0)
+            start = time.perf_counter()
+            for transform in transforms:
+                results = transform(results)
+            seconds[name].append(time.perf_counter() - start)
+            clips[name] = results['imgs']
+        if not np.array_equal(*clips.values()):
+            raise SystemExit(f'{path}: the clips around second {moment} differ, expected the same frames')
+    return {name: statistics.median(values[1:]) for name, values in seconds.items()}  # the first opens the file
+
+
+def benchmark_video(args):
+    """Measure, print and return ``random_clip_ratio`` and ``in_order_speedup``."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'video.mp4'
+        codec = make_video(path, args.seconds)
+        size = path.stat().st_size / 2**20
+        print(f'video: {args.seconds} s of {WIDTH} x {HEIGHT} pixels, {FPS} fps, {codec}, {size:.1f} MiB; clips of '
+              f'{CLIP["clip_len"]} frames {CLIP["frame_interval"]} apart')
+        shuffled = np.random.default_rng(0).integers(0, args.seconds, args.clips + 1)
+        random = clip_times(path, shuffled, 'random clips')
+        in_order = args.in_order or args.seconds
+        first = max((args.seconds - in_order) // 2, 0)
+        ordered = clip_times(path, range(first, min(first + in_order, args.seconds)), 'seconds in order')
+    print(f'{"median of a clip":24}{"MMAction2":>12}{"ours":>12}')
+    for label, times in ((f'{args.clips} random', random), (f'{in_order} seconds in order', ordered)):
+        print(f'{label:24}{times["mmaction"] * 1e3:9.1f} ms{times["ours"] * 1e3:9.1f} ms   '
+              f'{times["mmaction"] / times["ours"]:6.2f}x faster')
+    return {
+        'random_clip_ratio': round(random['ours'] / random['mmaction'], 3),
+        'in_order_speedup': round(ordered['mmaction'] / ordered['ours'], 2),
+    }
+
+
+def cpu_model():
+    """The processor's name."""
+    info = Path('/proc/cpuinfo')
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description='Time of reading data, ours against MMAction2')
+    parser.add_argument('--seconds', type=int, default=900, help='length of the video (default: %(default)s)')
+    parser.add_argument('--clips', type=int, default=20, help='random clips (default: %(default)s)')
+    parser.add_argument('--in-order', type=int, default=120, metavar='SECONDS',
+                        help='neighbouring seconds from the middle, 0 for all of the video (default: %(default)s)')
+    args = parser.parse_args()
+    for name, least in (('seconds', 10), ('clips', 1), ('in_order', 0)):
+        if getattr(args, name) < least:
+            parser.error(f'--{name.replace("_", "-")} {getattr(args, name)}: expected {least} or more')
+    return args
+
+
+def main():
+    args = parse_args()
+    print(f'{cpu_model()}, decord {decord.__version__}, numpy {np.__version__}, torch {torch.__version__}')
+    results = benchmark_video(args)
+    print(json.dumps(results))
+
+
+if __name__ == '__main__':
+    main()
