@@ -10,7 +10,8 @@ import numpy as np
 _NUMPY = {(f'numpy.{core}.{module}', name)
           for core in ('core', '_core')
           for module, name in (('multiarray', '_reconstruct'), ('multiarray', 'scalar'), ('numeric', '_frombuffer'))}
-ADMITTED = {*_NUMPY, ('numpy', 'ndarray'), ('numpy', 'dtype'), ('_codecs', 'encode'), ('builtins', 'bytes')}
+ADMITTED = {*_NUMPY, ('numpy', 'ndarray'), ('numpy', 'dtype'), ('_codecs', 'encode'), ('builtins', 'bytes'),
+            ('__builtin__', 'bytes')}
 
 
 class Proposals(NamedTuple):

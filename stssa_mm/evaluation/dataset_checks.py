@@ -173,13 +173,17 @@ def _check_evaluators(cfg: Config, parts: Dict[str, dict], findings: List[Findin
                 findings.append(Finding('error', 'missing file', f'{split}_evaluator', f'{key}={ours!r}: no such file'))
 
 
+def _build(part: dict, **changes) -> STSSAAVADataset:
+    """The dataset of a config's part, with all its key frames."""
+    arguments = {key: copy.deepcopy(value) for key, value in part.items() if key not in ('type', '_scope_', 'pipeline')}
+    return STSSAAVADataset(**{**arguments, 'test_mode': True, 'missing_proposals': 'empty', **changes})
+
+
 def _read(split: str, part: dict, findings: List[Finding]) -> Optional[STSSAAVADataset]:
-    """The dataset with all its key frames, or None."""
-    arguments = {key: copy.deepcopy(value) for key, value in part.items() if key not in ('type', 'pipeline')}
-    missing_is_error = arguments.get('missing_proposals', 'error') == 'error'
-    arguments.update(test_mode=True, missing_proposals='empty')
+    """The dataset, or None."""
+    missing_is_error = part.get('missing_proposals', 'error') == 'error'
     try:
-        dataset = STSSAAVADataset(**arguments)
+        dataset = _build(part)
     except FileNotFoundError as error:
         findings.append(Finding('error', 'missing file', split, str(error)))
         return None
@@ -261,9 +265,7 @@ def _check_proposals(split: str, dataset: STSSAAVADataset, part: dict, cfg: Conf
             text += (f'. With x and y swapped it would be {(swapped >= decisive).mean():.1%}: expected x1, y1, x2, y2 '
                      'in the proposals and in the annotations')
     if recall[decisive] < 0.999 and part.get('person_det_score_thr', 0.9) > 0:
-        arguments = {key: copy.deepcopy(value) for key, value in part.items() if key not in ('type', 'pipeline')}
-        arguments.update(test_mode=True, missing_proposals='empty', person_det_score_thr=0)
-        everything = STSSAAVADataset(**arguments)
+        everything = _build(part, person_det_score_thr=0)
         frame = np.repeat(np.arange(len(used)), np.diff(everything.proposals.start))
         more, _ = best_overlaps(people, Boxes(frame, everything.proposals.box.astype(np.float64),
                                               np.zeros(len(frame), np.int64), everything.proposals.score), len(used))

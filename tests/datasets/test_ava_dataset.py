@@ -329,7 +329,8 @@ def test_an_unlabelled_video_passes_the_test_pipeline(toy, repo, config):
     pipeline = Config.fromfile(repo / 'configs' / f'{config}.py').val_pipeline
     pipeline.insert(3, dict(type='Resize', scale=(-1, 48)))
     file = toy / 'annotations' / 'val_proposals.pkl'
-    data = dataset(toy, ann_file=None, exclude_file=None, proposal_file=str(file), test_mode=True, pipeline=pipeline)
+    data = dataset(toy, ann_file=None, exclude_file=None, proposal_file=str(file), test_mode=True,
+                   pipeline=pipeline, person_det_score_thr=0)
     expected = pickle.loads(file.read_bytes())
     assert len(data) == len(expected)
     sample = data[0]['data_samples']

@@ -7,7 +7,7 @@ import pytest
 from stssa_mm.datasets.converters.ava_form import write_proposals
 from stssa_mm.datasets.proposal_files import read_proposals, select_proposals
 
-PROPOSALS = {'v,0902': np.array([[0.1, 0.2, 0.3, 0.4, 0.9], [0, 0, 1, 1, 0.5]]), 'a,b,0903': np.zeros((0, 5))}
+PROPOSALS = {'v,0902': np.array([[0.1, 0.2, 0.3, 0.4, 0.9], [0, 0, 1, 1, 0.5]]), 'w,0903': np.zeros((0, 5))}
 
 
 def assert_same(found, expected):
@@ -24,13 +24,11 @@ def test_what_is_written_is_read(tmp_path, suffix):
 
 @pytest.mark.parametrize('protocol', range(6))
 @pytest.mark.parametrize('core', ['numpy.core', 'numpy._core'])
-def test_pickles_of_all_protocols_and_of_numpy_2(tmp_path, protocol, core, monkeypatch):
+def test_pickles_of_all_protocols_and_of_numpy_2(tmp_path, protocol, core):
     text = pickle.dumps(PROPOSALS, protocol)
     if protocol < 4:  # names are lines there
         text = text.replace(b'cnumpy.core.', f'c{core}.'.encode())
     (tmp_path / 'p.pkl').write_bytes(text)
-    if core == 'numpy._core' and not hasattr(np, '_core'):
-        pytest.importorskip('numpy._core', reason='this numpy has no numpy._core')
     assert_same(read_proposals(tmp_path / 'p.pkl'), PROPOSALS)
 
 
