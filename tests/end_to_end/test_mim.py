@@ -88,7 +88,7 @@ def test_two_gloo_processes_train_at_the_learning_rate_of_their_batch(mim, toy, 
     run = mim('train', 'mmaction', TOY, '--work-dir', tmp_path, '--seed', 3, '--launcher', 'pytorch', '--gpus', 2,
               '--auto-scale-lr', *options(toy, **{'train_cfg.max_epochs': 1, 'train_dataloader.batch_size': 4,
                                                   'auto_scale_lr.base_batch_size': 16}))
-    assert 'LR has been automatically scaled from 0.002 to 0.001' in run.stdout + run.stderr
+    assert 'the current batch size is 8. Scaling the original LR by 0.5.' in run.stdout + run.stderr
     assert len(logged(tmp_path, 'loss')) == 2
     assert (tmp_path / 'epoch_1.pth').exists()
 
