@@ -138,9 +138,9 @@ def check_comparable(first: EvaluationResult, second: EvaluationResult, names: T
 
 
 def _gt_of(result: EvaluationResult, videos: list) -> np.ndarray:
-    """(V, K) annotated boxes of the named videos; 0 for one that the result does not list."""
+    """(V, K) annotated boxes of the sorted videos; 0 for one that the result does not list."""
     counts = np.zeros((len(videos), len(result.class_ids)), int)
-    counts[[videos.index(name) for name in result.videos]] = result.gt_per_video
+    counts[np.searchsorted(videos, result.videos)] = result.gt_per_video
     return counts
 
 
@@ -218,8 +218,7 @@ def compare(first: EvaluationResult, second: EvaluationResult, names: Tuple[str,
     draws = np.random.default_rng(seed).multinomial(len(videos), np.full(len(videos), 1 / len(videos)), resamples)
     sampled = []
     for result, own in zip((first, second), ap):
-        columns = [videos.index(name) for name in result.videos]
-        values = resampled_ap(result, draws[:, columns], iou)
+        values = resampled_ap(result, draws[:, np.searchsorted(videos, result.videos)], iou)
         sampled.append(np.where(np.isnan(own), np.nan, values))  # the classes that the rule counts
     differences = sampled[1] - sampled[0]
     interval = np.full((len(first.class_ids), 2), np.nan)
