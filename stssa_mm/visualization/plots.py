@@ -65,21 +65,26 @@ def plot_loss(work_dir: Path, out: Path) -> Path:
     return out
 
 
+def newest_test_file(work_dir: Path) -> Path:
+    """The metrics that the newest ``mim test`` below a folder wrote, ``<time>/<time>.json``.
+
+    Raises:
+        FileNotFoundError: If there is none.
+    """
+    files = [file for file in Path(work_dir).glob('**/*.json')
+             if file.parent.name == file.stem and MEAN in json.loads(file.read_text())]
+    if not files:
+        raise FileNotFoundError(f'{work_dir}: no test result below: run `mim test` with --work-dir {work_dir}/test')
+    return max(files, key=lambda file: file.stem)
+
+
 def newest_test_result(work_dir: Path) -> dict:
     """The metrics of the newest ``mim test`` below a folder.
 
     Raises:
         FileNotFoundError: If there is none.
     """
-    results = []
-    for file in Path(work_dir).glob('**/*.json'):
-        if file.parent.name == file.stem:  # <time>/<time>.json, as MMEngine's LoggerHook names them
-            metrics = json.loads(file.read_text())
-            if MEAN in metrics:
-                results.append((file.stem, metrics))
-    if not results:
-        raise FileNotFoundError(f'{work_dir}: no test result below: run `mim test` with --work-dir {work_dir}/test')
-    return max(results, key=lambda result: result[0])[1]
+    return json.loads(newest_test_file(work_dir).read_text())
 
 
 def plot_per_class_ap(metrics: dict, title: str, out: Path) -> Path:
