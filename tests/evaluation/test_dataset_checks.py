@@ -96,7 +96,7 @@ DAMAGES = {
     'proposal file deleted': (lambda folder, cfg: (folder / 'annotations' / 'val_proposals.pkl').unlink(),
                               'error', 'missing file', 'val', 'val_proposals.pkl'),
     'proposals deleted': (proposals(lambda found: dict(list(found.items())[2:])), 'error', 'missing proposals', 'train',
-                          '2 of 1'),
+                          '1 of 11 key frames are not in'),
     'proposals by another name': (proposals(lambda found: {f'x{key}': array for key, array in found.items()}), 'error',
                                   'missing proposals', 'val', 'are not in'),
     'proposals not set': (options(proposal_file=None), 'error', 'no proposals', 'train', 'proposal_file is not set'),
@@ -138,7 +138,7 @@ DAMAGES = {
                                '6 of 6 videos'),
     'timestamps past the end': (options(timestamp_start=0), 'error', 'timestamps', 'train', 'past their end'),
     'timestamps before the start': (options(timestamp_start=1000), 'error', 'timestamps', 'train', 'before the start'),
-    'fps wrong': (options(fps=9), 'warning', 'fps', 'train', 'another rate'),
+    'fps wrong': (options(fps=5), 'warning', 'fps', 'train', 'another rate'),
 }
 
 

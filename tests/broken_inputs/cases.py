@@ -1,0 +1,190 @@
+"""Broken inputs: a sound dataset of one key frame, and for each kind of fault the files or arguments that differ."""
+import os
+import pickle
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from stssa_mm.datasets import STSSAAVADataset
+from stssa_mm.datasets.annotations import read_exclusions, read_label_map
+from stssa_mm.datasets.proposals import find_video, open_video
+
+from mmaction.datasets import AVADataset  # isort: skip
+from mmaction.datasets.transforms import DecordInit  # isort: skip
+from mmaction.evaluation import read_labelmap  # isort: skip
+
+ROW = 'v,0902,0.1,0.2,0.3,0.4,1,7\n'
+LABELS = 'item {\n  name: "stand"\n  id: 1\n}\nitem {\n  name: "run"\n  id: 2\n}\n'
+BOX = [0.1, 0.2, 0.3, 0.4, 0.99]
+
+
+class Case(NamedTuple):
+    """One kind of fault.
+
+    Attributes:
+        file (str): The file that is broken: of ``SOUND``, another, or '' for an argument.
+        fault (str): What is wrong.
+        content (str | bytes | object): What the file holds; None: there is no file. Objects are pickled.
+        says (str): A part of our error, '@' the file's path.
+        arguments (dict): Of the dataset, beside those of the sound one.
+    """
+    file: str
+    fault: str
+    content: object
+    says: str
+    arguments: dict = {}
+
+
+class Call:
+    """Pickled, it calls a function when it is read."""
+
+    def __reduce__(self):
+        return os.getcwd, ()
+
+
+def boxes(*rows, key='v,0902'):
+    return {key: np.array(rows, float)}
+
+
+A, L, E, P = 'annotations.csv', 'labels.pbtxt', 'excluded.csv', 'proposals.pkl'
+INFO = dict(video_info='videos.csv')
+SOUND = {A: ROW, L: LABELS, E: '', P: boxes(BOX)}
+CASES = [
+    Case(A, 'missing', None, "dataset.ann_file='@': no such file"),
+    Case(A, 'empty', '', '@: the file is empty'),
+    Case(A, 'blank lines only', '\n\n', '@: the file holds blank lines only'),
+    Case(A, 'three columns', ROW + 'v,0903,0.1\n', '@:2: 3 columns: expected'),
+    Case(A, 'six columns', ROW + 'v,0903,0.1,0.2,0.3,0.4\n', '@:2: 6 columns: expected'),
+    Case(A, 'nine columns', ROW + 'v,0903,0.1,0.2,0.3,0.4,1,7,1\n', '@:2: 9 columns: expected'),
+    Case(A, 'cut off within a row', ROW + 'v,0903,0.1,0.2,0.', '@:2: 5 columns: expected'),
+    Case(A, 'tabs', ROW.replace(',', '\t'), 'it has tabs where commas are due'),
+    Case(A, 'semicolons', ROW.replace(',', ';'), '@:1: 1 columns: expected'),
+    Case(A, 'decimal commas', ROW + 'v,0903,0,1,0,2,0,3,0,4,1,7\n', '@:2: 12 columns: expected'),
+    Case(A, 'a header', 'video,timestamp,x1,y1,x2,y2,label,person\n' + ROW, "@:1: timestamp='timestamp': expected a "
+         'number'),
+    Case(A, 'a box that is text', ROW + 'v,0903,left,0.2,0.3,0.4,1,7\n', "@:2: x1='left': expected a number"),
+    Case(A, 'a box that is nan', ROW + 'v,0903,nan,0.2,0.3,0.4,1,7\n', "@:2: x1='nan': expected a number"),
+    Case(A, 'a box that is infinite', ROW + 'v,0903,0.1,0.2,inf,0.4,1,7\n', '@:2: '),
+    Case(A, 'a box without a number', ROW + 'v,0903,0.1,,0.3,0.4,1,7\n', "@:2: y1='': expected a number"),
+    Case(A, 'boxes in pixels', ROW + 'v,0903,10,20,30,40,1,7\n', '@:2: [10.0, 20.0, 30.0, 40.0]: expected a box'),
+    Case(A, 'x1 after x2', ROW + 'v,0903,0.3,0.2,0.1,0.4,1,7\n', 'expected x1 < x2 and y1 < y2'),
+    Case(A, 'a box without width', ROW + 'v,0903,0.3,0.2,0.3,0.4,1,7\n', 'expected x1 < x2 and y1 < y2'),
+    Case(A, 'x, y, width and height', ROW + 'v,0903,0.6,0.2,0.3,0.4,1,7\n', 'expected x1 < x2 and y1 < y2'),
+    Case(A, 'a box beyond the frame', ROW + 'v,0903,0.1,0.2,0.3,1.2,1,7\n', '@:2: [0.1, 0.2, 0.3, 1.2]: expected a '
+         'box x1,y1,x2,y2 within the frame'),
+    Case(A, 'a negative box', ROW + 'v,0903,-0.1,0.2,0.3,0.4,1,7\n', '@:2: [-0.1, 0.2, 0.3, 0.4]: expected a box'),
+    Case(A, 'class id 0', ROW + 'v,0903,0.1,0.2,0.3,0.4,0,7\n', '@:2: 0.0: expected a class id, a whole number from 1'),
+    Case(A, 'a negative class id', ROW + 'v,0903,0.1,0.2,0.3,0.4,-1,7\n', '@:2: -1.0: expected a class id'),
+    Case(A, 'class id 1.5', ROW + 'v,0903,0.1,0.2,0.3,0.4,1.5,7\n', '@:2: 1.5: expected a class id'),
+    Case(A, 'a class by name', ROW + 'v,0903,0.1,0.2,0.3,0.4,run,7\n', "@:2: label='run': expected a number"),
+    Case(A, 'a class id above num_classes', ROW + 'v,0903,0.1,0.2,0.3,0.4,3,7\n', '@: key frame v,0903: class id 3'),
+    Case(A, 'no name of the video', ROW + ',0903,0.1,0.2,0.3,0.4,1,7\n', '@:2: 903.0: the name of the video'),
+    Case(A, 'a time of day', ROW + 'v,15:03,0.1,0.2,0.3,0.4,1,7\n', "@:2: timestamp='15:03': expected a number"),
+    Case(A, 'no timestamp', ROW + 'v,,0.1,0.2,0.3,0.4,1,7\n', "@:2: timestamp='': expected a number"),
+    Case(A, 'a person by name', ROW + 'v,0903,0.1,0.2,0.3,0.4,1,Ann\n', "@:2: person id or score='Ann': expected a "
+         'number'),
+    Case(A, 'detections', ROW + 'v,0903,0.1,0.2,0.3,0.4,1,0.98\n', '@:2: 0.98: expected a person id, a whole number'),
+    Case(A, 'a person id in some rows', ROW + 'v,0903,0.1,0.2,0.3,0.4,1\n', '@:2: v: expected 8 columns'),
+    Case(A, 'a zero byte', ROW + 'v\0,0903,0.1,0.2,0.3,0.4,1,7\n', '@: no text (a zero byte at byte 28)'),
+    Case(A, 'UTF-16', ROW.encode('utf-16'), '@: no text (a zero byte'),
+    Case(A, 'Latin-1', ROW.replace('v', 'café').encode('latin-1'), '@: no UTF-8 text'),
+    Case(L, 'missing', None, "dataset.label_file='@': no such file"),
+    Case(L, 'empty', '', '@: no class in it'),
+    Case(L, 'names, one a line', 'stand\nrun\n', '@: no class in it'),
+    Case(L, 'json', '{"stand": 1, "run": 2}', '@: no class in it'),
+    Case(L, 'a block without id', LABELS + 'item {\n  name: "sit"\n}\n', '@:9: item { name: "sit" }: expected item'),
+    Case(L, 'a block without name', LABELS + 'item {\n  id: 3\n}\n', '@:9: item { id: 3 }: expected item'),
+    Case(L, 'id 0', LABELS + 'item {\n  name: "sit"\n  id: 0\n}\n', '@:9: item { name: "sit" id: 0 }: expected item'),
+    Case(L, 'an id that is text', LABELS + 'item {\n  name: "sit"\n  id: three\n}\n', '@:9: item'),
+    Case(L, 'an id twice', LABELS + 'item {\n  name: "sit"\n  id: 2\n}\n', "@:9: id 2: expected another, 'run' has it"),
+    Case(L, 'not text', b'\xff\xfe\x00\x81', '@: no UTF-8 text'),
+    Case(L, 'not the custom classes', LABELS, 'dataset.custom_classes=[1, 5]: expected different ids of @, which does '
+         'not have [5]', dict(custom_classes=[1, 5], num_classes=3)),
+    Case(E, 'missing', None, "dataset.exclude_file='@': no such file"),
+    Case(E, 'no comma', 'v 0902\n', "@:1: 'v 0902': expected video,timestamp"),
+    Case(E, 'a timestamp that is text', 'w,0902\nv,first\n', "@:2: 'v,first': expected video,timestamp"),
+    Case(E, 'no name of the video', ',0902\n', "@:1: ',0902': expected video,timestamp"),
+    Case(E, 'three columns', 'v,0902,1\n', "@:1: 'v,0902,1': expected video,timestamp"),
+    Case(E, 'not text', b'\xff\xfe\x00\x81', '@: no UTF-8 text'),
+    Case(E, 'everything is excluded', 'v,0902\n', 'no key frame remains of 1; left out: 1 excluded'),
+    Case(P, 'missing', None, "dataset.proposal_file='@': no such file"),
+    Case(P, 'empty', b'', '@: cannot be read as a pickle'),
+    Case(P, 'cut off', pickle.dumps(boxes(BOX))[:-20], '@: cannot be read as a pickle'),
+    Case(P, 'text', 'v,0902,0.1,0.2,0.3,0.4,0.99\n', '@: cannot be read as a pickle'),
+    Case(P, 'calls a function', {'v,0902': Call()}, 'it wants to call posix.getcwd'),
+    Case(P, 'a list', [BOX], '@: found a list: expected a dict'),
+    Case(P, 'a key without a timestamp', boxes(BOX, key='v'), "@: key 'v': expected 'video,timestamp'"),
+    Case(P, 'a key that is no text', boxes(BOX, key=('v', 902)), "@: key ('v', 902): expected a text"),
+    Case(P, 'a key twice', {**boxes(BOX), **boxes(BOX, key='v,902')}, "@: key 'v,902': occurs twice"),
+    Case(P, 'a list of boxes', {'v,0902': [BOX]}, "@: key 'v,0902': found list: expected an array"),
+    Case(P, 'one box without its own row', {'v,0902': np.array(BOX)}, "@: key 'v,0902': found float64 (5,): expected"),
+    Case(P, 'six columns', boxes([*BOX, 1]), "@: key 'v,0902': found float64 (1, 6): expected"),
+    Case(P, 'text in the boxes', {'v,0902': np.array([['0.1'] * 5])}, "@: key 'v,0902': found <U3 (1, 5): expected"),
+    Case(P, 'nan', boxes([0.1, 0.2, np.nan, 0.4, 0.99]), "@: key 'v,0902': box [0.1, 0.2, nan, 0.4]: expected finite"),
+    Case(P, 'a score that is nan', boxes([0.1, 0.2, 0.3, 0.4, np.nan]), 'expected finite numbers, also as the score'),
+    Case(P, 'x1 after x2', boxes([0.3, 0.2, 0.1, 0.4, 0.99]), "@: key 'v,0902': box [0.3, 0.2, 0.1, 0.4]: expected x1"),
+    Case(P, 'pixels', boxes([10, 20, 30, 40, 0.99]), "@: key 'v,0902': box [10.0, 20.0, 30.0, 40.0]: expected a box"),
+    Case(P, 'a negative box', boxes([-0.1, 0.2, 0.3, 0.4, 0.99]), "@: key 'v,0902': box [-0.1, 0.2, 0.3, 0.4]: exp"),
+    Case(P, 'a key frame is not in it', boxes(BOX, key='v,0903'), '1 of 1 key frames of'),
+    Case(P, 'names of videos with extension', boxes(BOX, key='v.mp4,0902'), 'such as v,0902: add them'),
+    Case('proposals.json', 'a suffix that is not known', '{}', '@: expected a proposal file',
+         dict(proposal_file='proposals.json')),
+    Case('proposals.npz', 'not npz', 'text', '@: cannot be read as npz', dict(proposal_file='proposals.npz')),
+    Case('proposals.csv', 'too few columns', 'v,0902,0.1,0.2\n', "@:1: 'v,0902,0.1,0.2': expected",
+         dict(proposal_file='proposals.csv')),
+    Case('videos.csv', 'missing', None, "dataset.video_info='@': no such file", INFO),
+    Case('videos.csv', 'no header', 'v,900,100,25\n', '@:1: expected a header with "video"', INFO),
+    Case('videos.csv', 'no such video', 'video,fps\nw,25\n', '1 videos of', INFO),
+    Case('videos.csv', 'fps 0', 'video,fps\nv,0\n', "@:2: fps='0': expected a number above 0", INFO),
+    Case('videos.csv', 'half a frame', 'video,frames\nv,1.5\n', "@:2: frames='1.5': expected a whole number", INFO),
+    Case('v.mp4', 'missing', None, 'no video of this name'),
+    Case('v.mp4', 'empty', b'', '@: cannot be read as a video'),
+    Case('v.mp4', 'text', 'video', '@: cannot be read as a video'),
+    Case('', 'num_classes is not the custom classes + 1', None, 'dataset.num_classes=3: expected 2, the custom_classes '
+         '+ 1', dict(custom_classes=[1])),
+    Case('', 'a custom class twice', None, 'dataset.custom_classes=[1, 1]: expected different ids',
+         dict(custom_classes=[1, 1])),
+    Case('', 'several labels with multilabel=False', None, 'key frame v,0902: the person 7 has several labels',
+         dict(multilabel=False, ann_file='two.csv')),
+    Case('', 'no annotations in training', None, 'dataset.ann_file=None: expected a file', dict(ann_file=None)),
+]
+
+
+def write(case: Case, folder: Path) -> dict:
+    """Write the files of a case; gives the arguments of its dataset."""
+    files = {**SOUND, 'two.csv': ROW + ROW.replace(',1,7', ',2,7')}
+    if case.file:
+        files[case.file] = case.content
+    for name, content in files.items():
+        if content is not None:
+            data = content.encode() if isinstance(content, str) else content
+            (folder / name).write_bytes(data if isinstance(data, bytes) else pickle.dumps(data))
+    arguments = dict(ann_file=A, label_file=L, exclude_file=E, proposal_file=P, num_classes=3)
+    arguments.update(case.arguments)
+    return {key: str(folder / value) if isinstance(value, str) else value for key, value in arguments.items()}
+
+
+def ours(case: Case, folder: Path) -> None:
+    """Read a case by this package."""
+    arguments = write(case, folder)
+    if case.file == 'v.mp4':
+        open_video(find_video(folder, 'v'))
+    dataset = STSSAAVADataset(pipeline=[], **arguments)
+    read_label_map(arguments['label_file'])
+    read_exclusions(arguments['exclude_file'])
+    for index in range(len(dataset)):
+        dataset.get_data_info(index)
+
+
+def theirs(case: Case, folder: Path) -> None:
+    """Read a case by MMAction2."""
+    arguments = write(case, folder)
+    if case.file == 'v.mp4':
+        DecordInit()(dict(filename=str(folder / 'v')))
+    arguments.pop('video_info', None)
+    dataset = AVADataset(pipeline=[], **arguments)
+    with open(arguments['label_file']) as file:
+        read_labelmap(file)
+    for index in range(len(dataset)):
+        dataset.get_data_info(index)
