@@ -25,7 +25,8 @@ def outcome(read, case):
         except Exception as error:  # whatever it is, it is the answer
             lines = str(error).strip().splitlines() or ['']
             line = lines[-1 if 'Error' in lines[-1] else 0]
-            return f'{type(error).__name__}: {line[:300]}'.replace(f'{folder}/', '').replace('|', '\\|')
+            line = line[:300].replace(f'{folder}/', '').replace(str(Path.cwd()), '.').replace('|', '\\|')
+            return f'{type(error).__name__}: {line}'
     return 'reads it'
 
 
