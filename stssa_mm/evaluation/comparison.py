@@ -71,7 +71,7 @@ class Comparison:
         else:
             real = low > 0 or high < 0
             verdict = (f'{LEVEL} % interval {low:+.1f} to {high:+.1f} over {self.num_videos} videos: the difference is '
-                       + (f'real at {LEVEL} %' if real else f'not real at {LEVEL} %, 0 is inside'))
+                       + (f'real at {LEVEL} %' if real else f'not shown to be real at {LEVEL} %, 0 is inside'))
         return (f'mAP@{self.iou:g} of {self.names[1]} {second:.1f}, of {self.names[0]} {first:.1f}: '
                 f'{second - first:+.1f}; {verdict}')
 

@@ -49,7 +49,7 @@ def test_a_run_against_itself_differs_nowhere():
     result = random_result(1)
     same = compare(result, result, NAMES, resamples=50)
     assert (same.difference == 0).all() and (same.mean_interval == 0).all() and not same.real.any()
-    assert 'not real at 95 %' in same.statement()
+    assert 'not shown to be real at 95 %' in same.statement()
 
 
 def test_a_perfect_run_against_an_empty_one():
