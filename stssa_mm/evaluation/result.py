@@ -1,5 +1,7 @@
 """What an evaluation found, and the files that keep it. numpy only."""
 import json
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Tuple
@@ -133,8 +135,9 @@ class EvaluationResult:
             raise ValueError(f'{path}: not a result of tools/evaluate.py ({error}): write it with --out') from None
         if not matches.is_file():
             raise FileNotFoundError(f'{matches}: no such file: keep it beside {path.name}, or write both again')
-        with np.load(matches, allow_pickle=False) as arrays:
-            return cls(
+        try:
+            arrays = dict(np.load(matches, allow_pickle=False))
+            result = cls(
                 rule=summary['rule'],
                 iou=tuple(arrays['iou'].tolist()),
                 class_ids=tuple(row['id'] for row in rows),
@@ -148,3 +151,9 @@ class EvaluationResult:
                 video=arrays['video'],
                 score=arrays['score'],
                 matched=arrays['matched'])
+        except (EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            raise ValueError(f'{matches}: damaged ({error}): write both files again') from None
+        if result.matched.shape != (len(result.iou), int(result.num_det.sum())):
+            raise ValueError(f'{matches}: holds {result.matched.shape[-1]} detections, and {path.name} counts '
+                             f'{int(result.num_det.sum())}: they are of different evaluations: write both again')
+        return result

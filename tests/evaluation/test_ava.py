@@ -124,7 +124,17 @@ def test_result_is_kept_whole(tmp_path):
     assert loaded.summary() == result.summary()
     for name in ('ap', 'gt_per_video', 'video', 'score', 'matched', 'num_gt', 'num_det'):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(result, name))
-    (tmp_path / 'new' / 'r.matches.npz').unlink()
+    other, _ = evaluate_files(FIXTURE[0], FIXTURE[0], FIXTURE[2])
+    other.save(tmp_path / 'new' / 'other.json')
+    matches = tmp_path / 'new' / 'r.matches.npz'
+    whole = matches.read_bytes()
+    matches.write_bytes((tmp_path / 'new' / 'other.matches.npz').read_bytes())
+    with pytest.raises(ValueError, match='r.matches.npz: holds 12 detections, and r.json counts 30'):
+        EvaluationResult.load(tmp_path / 'new' / 'r.json')
+    matches.write_bytes(whole[:len(whole) // 2])
+    with pytest.raises(ValueError, match='r.matches.npz: damaged'):
+        EvaluationResult.load(tmp_path / 'new' / 'r.json')
+    matches.unlink()
     with pytest.raises(FileNotFoundError, match='r.matches.npz: no such file: keep it beside r.json'):
         EvaluationResult.load(tmp_path / 'new' / 'r.json')
     (tmp_path / 'new' / 'r.json').write_text('{}')
