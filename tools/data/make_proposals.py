@@ -16,7 +16,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('key_frames', type=Path, help='annotation csv, or lines "video,timestamp"')
     parser.add_argument('videos', type=Path, help='folder of the videos: <video id>, or <video id>.<any extension>')
-    parser.add_argument('out', type=Path, help='proposal file: .pkl (which the datasets read), .npz or .csv')
+    parser.add_argument('out', type=Path, help='proposal file: .pkl, .npz or .csv')
     parser.add_argument('--detector', type=Path, required=True, help='ONNX file of YOLOX, or a config of mmdet')
     parser.add_argument('--checkpoint', help='of the mmdet config')
     parser.add_argument('--device', default='cpu', help='of the mmdet detector: cpu, cuda:0 (default: cpu)')

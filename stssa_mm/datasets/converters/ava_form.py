@@ -35,7 +35,7 @@ def write_proposals(path: Path, proposals: Dict[str, np.ndarray]) -> None:
     """A proposal file, by its suffix.
 
     Args:
-        path (Path): ``.pkl``, which the datasets read; ``.npz`` with an array a key; or ``.csv`` with the lines
+        path (Path): ``.pkl``; ``.npz`` with an array a key; or ``.csv`` with the lines
             "video,timestamp,x1,y1,x2,y2,score", and "video,timestamp" where there is no box.
         proposals (dict[str, np.ndarray]): 'video,timestamp' (the timestamp with four digits) to an array (n, 5):
             x1, y1, x2, y2, relative, and the score.
@@ -60,7 +60,7 @@ def write_proposals(path: Path, proposals: Dict[str, np.ndarray]) -> None:
 def check_proposal_suffix(path: Path) -> None:
     """Raises ValueError if there are no proposal files with this suffix."""
     if Path(path).suffix not in ('.pkl', '.npz', '.csv'):
-        raise ValueError(f'{path}: expected a proposal file .pkl (which the datasets read), .npz or .csv')
+        raise ValueError(f'{path}: expected a proposal file .pkl, .npz or .csv')
 
 
 def ground_truth_proposals(rows: Iterable[Row]) -> Dict[str, np.ndarray]:
