@@ -47,8 +47,10 @@ val_pipeline = [
     dict(type='PackActionInputs')
 ]
 
-train_dataloader = dict(batch_size=8, dataset=dict(type='STSSAAVADataset', pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(type='STSSAAVADataset', pipeline=val_pipeline))
+# FAIR's proposals have no entry where its detector found nobody: the log counts these key frames.
+dataset = dict(type='STSSAAVADataset', missing_proposals='empty')
+train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline, **dataset))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline, **dataset))
 test_dataloader = val_dataloader
 
 val_evaluator = dict(type='STSSAAVAMetric')

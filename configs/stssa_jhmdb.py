@@ -44,6 +44,7 @@ dataset = dict(
     data_prefix=dict(img=f'{data_root}/videos'),
     num_classes=num_classes,
     use_frames=False,
+    missing_proposals='error',
     start_index=0,
     fps=1,  # a timestamp is a frame number
     timestamp_start=1)

@@ -42,6 +42,7 @@ dataset = dict(
     data_prefix=dict(img=f'{data_root}/videos'),
     num_classes=num_classes,
     use_frames=False,
+    missing_proposals='error',
     start_index=0,
     fps=10,
     timestamp_start=900)
