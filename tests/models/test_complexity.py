@@ -29,7 +29,8 @@ def test_convolution_counts_one_multiply_add_a_weight_and_position():
 def test_module_costs_what_was_counted_by_hand(dims, layers, parameters, gmac):
     module = STSSANeck(dims, dims, layers, norm=False)
     assert sum(p.numel() for p in module.parameters()) / 1e6 == pytest.approx(parameters, abs=0.05)
-    assert count_macs(module, torch.zeros(1, dims, 4, 7, 7))[0] / 1e9 == pytest.approx(gmac, abs=0.005)
+    # The rows of 49 are padded to 52, which adds up to 0.2 %.
+    assert count_macs(module, torch.zeros(1, dims, 4, 7, 7))[0] / 1e9 == pytest.approx(gmac, abs=0.005, rel=0.003)
 
 
 def test_trunk_of_the_root_and_no_module():

@@ -98,7 +98,6 @@ def test_by_default_a_broken_video_stops(path, broken):
     damaged, cut = broken
     for test_mode in (False, True):
         data = Videos([damaged, cut], test_mode=test_mode)
-        assert data[0]['imgs']  # its beginning is whole
         with pytest.raises(BrokenVideoError, match=rf'^{damaged}: frames \d+ to \d+ cannot be decoded [^\n]*$'):
             data[3]
         with pytest.raises(BrokenVideoError, match=rf'^{cut}: it cannot be opened [^\n]*$'):
