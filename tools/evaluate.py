@@ -10,6 +10,7 @@ from pathlib import Path
 from stssa_mm.evaluation.ava import evaluate_files, group_means
 from stssa_mm.evaluation.ava_metric import result_line, result_table
 from stssa_mm.evaluation.frame_map import RULES
+from stssa_mm.visualization.curves import write_curves
 
 
 def main():
@@ -26,6 +27,10 @@ def main():
     parser.add_argument('--curves', type=Path, metavar='C.csv',
                         help='write the precision-recall curves, and a picture of them beside it (png)')
     args = parser.parse_args()
+    for option, suffix in (('out', '.json'), ('curves', '.csv')):
+        path = getattr(args, option)
+        if path and path.suffix != suffix:
+            parser.error(f'--{option} {path}: expected a name that ends in {suffix}')
     try:
         result, notes = evaluate_files(args.ground_truth, args.detections, args.label_map, args.exclude, args.iou,
                                        args.rule)
@@ -40,12 +45,14 @@ def main():
     for group, ap in group_means(result).items():
         print(f'{group}: {ap:.4f}')
     print(result_line(result))
-    if args.out:
-        result.save(args.out)
-        print(f'written: {args.out}')
-    if args.curves:
-        from stssa_mm.visualization.curves import write_curves
-        print(f'written: {", ".join(map(str, write_curves(result, args.curves)))}')
+    try:
+        if args.out:
+            result.save(args.out)
+            print(f'written: {args.out}')
+        if args.curves:
+            print(f'written: {", ".join(map(str, write_curves(result, args.curves)))}')
+    except OSError as error:
+        sys.exit(f'error: {error}')
 
 
 if __name__ == '__main__':

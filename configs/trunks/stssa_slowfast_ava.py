@@ -1,8 +1,8 @@
 _base_ = 'mmaction::detection/slowfast/slowfast_kinetics400-pretrained-r50_8xb8-8x8x1-20e_ava21-rgb.py'
 custom_imports = dict(imports=['stssa_mm'], allow_failed_imports=False)
+val_evaluator = test_evaluator = dict(type='STSSAAVAMetric')
 model = dict(
-    roi_head=dict(
-        type='STSSARoIHead',
-        bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=7, with_temporal_pool=False),
-        shared_head=dict(type='STSSANeck', in_channels=2304, dims=512),
-        bbox_head=dict(_delete_=True, type='STSSABBoxHead', dims=512)))
+    roi_head=dict(type='STSSARoIHead',
+                  bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=7, with_temporal_pool=False),
+                  shared_head=dict(type='STSSANeck', in_channels=2304, dims=512),
+                  bbox_head=dict(_delete_=True, type='STSSABBoxHead', dims=512)))

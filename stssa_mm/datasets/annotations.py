@@ -53,7 +53,7 @@ def _read_text(path: Path) -> str:
 
 def _lines(path: Path) -> Iterator[Tuple[int, str]]:
     """The lines of a file that are not blank, with their numbers from 1."""
-    return ((number, line) for number, line in enumerate(_read_text(path).split('\n'), 1) if line.strip('\r'))
+    return ((number, line) for number, line in enumerate(_read_text(path).split('\n'), 1) if line.strip())
 
 
 def _line_number(path: Path, row: int) -> int:
@@ -71,13 +71,16 @@ def _first(path: Path, bad: np.ndarray, values: np.ndarray, what: str) -> None:
 
 def _fault_of_line(fields: list) -> Optional[str]:
     """What is wrong with the fields of one line, or None."""
+    columns = len(fields)
+    while len(fields) > 2 and columns < 10 and not fields[-1]:
+        fields = fields[:-1]  # a trailing comma is fine
     if len(fields) not in (2, 7, 8):
         tabs = ': it has tabs where commas are due' if any('\t' in field for field in fields) else ''
         return (f'{len(fields)} columns: expected {",".join(COLUMNS)} and perhaps a person id or score, or '
                 f'video,timestamp for a key frame with nobody{tabs}')
     for name, value in zip((*COLUMNS[1:], 'person id or score'), fields[1:]):
         try:
-            finite = math.isfinite(float(value))
+            finite = math.isfinite(float(value)) and value.isascii() and '_' not in value
         except ValueError:
             finite = False
         if not finite:
@@ -96,6 +99,8 @@ def _raise_first_fault(path: Path, error: Exception) -> None:
 
 def _read_table(path: Path) -> Tuple[pd.DataFrame, Tuple[str, ...]]:
     """Nine columns, the missing ones nan; and notes on the file."""
+    if not path.is_file() and path.exists():
+        raise ValueError(f'{path}: not a regular file: write it to the disk first')
     with open(path, 'rb') as file:
         if not file.read(1):
             raise ValueError(f'{path}: the file is empty')
@@ -109,7 +114,8 @@ def _read_table(path: Path) -> Tuple[pd.DataFrame, Tuple[str, ...]]:
         _raise_first_fault(path, error)
     if not len(table):
         raise ValueError(f'{path}: the file holds blank lines only')
-    if (table[8].notna().any() or table[1].isna().any()):
+    # pandas makes an index of the first columns of a file whose first row is too long.
+    if table[8].notna().any() or table[1].isna().any() or not isinstance(table.index, pd.RangeIndex):
         _raise_first_fault(path, ValueError('rows with a wrong number of columns'))
     return table, (f'{path}: the last line has no line end: is the file cut off?', ) if cut else ()
 
@@ -195,7 +201,7 @@ def read_detections(path: Path) -> Rows:
         FileNotFoundError, ValueError: As in :func:`read_annotations`.
     """
     path = Path(path)
-    if path.stat().st_size == 0:
+    if path.is_file() and path.stat().st_size == 0:
         none = np.zeros(0)
         return Rows(none.astype(str), none.astype(np.int32), none, none.reshape(0, 4), none.astype(np.int64), None,
                     none, none.astype(np.int32), none, (f'{path}: the file is empty: no detections', ))

@@ -78,7 +78,7 @@ def evaluate_rows(ground_truth: Rows,
         tuple: The :class:`EvaluationResult`, and notes (str) on what was left out and what is unusual.
 
     Raises:
-        ValueError: If the ground truth has no box of any of the classes.
+        ValueError: If the ground truth has boxes, but none of these classes.
     """
     frames = _Frames(ground_truth)
     notes = list(ground_truth.notes + detections.notes)
@@ -109,6 +109,10 @@ def evaluate_rows(ground_truth: Rows,
         Boxes(frames.of_ground_truth, ground_truth.box, ground_truth.label, ground_truth.score),
         Boxes(frame, detections.box, detections.label, detections.score), classes, frames.video, frames.videos, mask,
         iou, rule)
+    dropped = int((np.isin(detections.label, list(classes)) & ~lost).sum() - result.num_det.sum())
+    if dropped:
+        notes.append(f'{dropped} more detections do not count by the rule {rule}: beyond its cap, or on key frames '
+                     'that are excluded or without a box of these classes')
     return result, tuple(notes)
 
 

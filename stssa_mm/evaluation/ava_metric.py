@@ -1,4 +1,5 @@
 """Frame-mAP of AVA-form data as a metric of MMEngine."""
+import csv
 import os.path as osp
 from pathlib import Path
 from typing import Optional, Sequence
@@ -8,6 +9,7 @@ import pandas as pd
 from mmaction.evaluation.metrics import AVAMetric
 from mmengine.logging import MMLogger
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from stssa_mm.datasets.annotations import Rows, read_annotations, read_exclusions, read_label_map
@@ -22,8 +24,8 @@ def result_table(result: EvaluationResult) -> str:
     table = Table('id', 'class', 'AP', 'annotated', 'detected')
     for row in result.summary()['per_class']:
         ap = 'not counted' if row['ap'] is None else f'{row["ap"]:.4f}'
-        table.add_row(str(row['id']), row['name'], ap, str(row['num_gt']), str(row['num_det']))
-    console = Console(width=100)
+        table.add_row(str(row['id']), escape(row['name']), ap, str(row['num_gt']), str(row['num_det']))
+    console = Console(width=100, color_system=None)
     with console.capture() as capture:
         console.print(table)
     return capture.get()
@@ -54,8 +56,9 @@ class STSSAAVAMetric(AVAMetric):
         per_class (bool): Also give the AP of each class as ``mAP/<name>``. Defaults to False.
         out_dir (str, optional): Folder to write ``detections.csv``, ``result.json`` and its matches into, for
             tools/evaluate.py and tools/compare_runs.py. Defaults to None.
-        **kwargs: ``action_thr``, ``num_classes``, ``custom_classes``, ``collect_device`` and ``prefix`` of
-            :class:`AVAMetric`.
+        collect_device (str): How results are gathered from several processes: ``'gpu'`` through the process group, also
+            where that is one of CPUs, ``'cpu'`` through a folder in the working directory. Defaults to ``'gpu'``.
+        **kwargs: ``action_thr``, ``num_classes``, ``custom_classes`` and ``prefix`` of :class:`AVAMetric`.
 
     Raises:
         FileNotFoundError: If a file is not there; names the key.
@@ -71,8 +74,9 @@ class STSSAAVAMetric(AVAMetric):
                  iou: Sequence[float] = (0.5, ),
                  per_class: bool = False,
                  out_dir: Optional[str] = None,
+                 collect_device: str = 'gpu',
                  **kwargs) -> None:
-        super().__init__(ann_file, exclude_file, label_file, **kwargs)
+        super().__init__(ann_file, exclude_file, label_file, collect_device=collect_device, **kwargs)
         for key in ('ann_file', 'exclude_file', 'label_file'):
             path = getattr(self, key)
             if path is not None and not osp.isfile(path):
@@ -154,8 +158,8 @@ class STSSAAVAMetric(AVAMetric):
 
 
 def write_detections(path: Path, rows: Rows) -> None:
-    """Write detections as csv: video, timestamp, x1, y1, x2, y2, label, score, in full precision."""
+    """Write detections as csv: video, timestamp, x1, y1, x2, y2, label, score, with all digits of float32."""
     path.parent.mkdir(parents=True, exist_ok=True)
     timestamp = rows.timestamp.astype(int) if (rows.timestamp % 1 == 0).all() else rows.timestamp
     columns = [rows.videos[rows.video], timestamp, *rows.box.T, rows.label, rows.score]
-    pd.DataFrame(dict(enumerate(columns))).to_csv(path, header=False, index=False)
+    pd.DataFrame(dict(enumerate(columns))).to_csv(path, header=False, index=False, quoting=csv.QUOTE_NONE)

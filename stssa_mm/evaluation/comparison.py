@@ -18,6 +18,7 @@ class Comparison:
 
     Attributes:
         names (tuple[str]): Of the first and the second run.
+        rule (str): By which both were evaluated.
         iou (float): The threshold.
         classes (tuple[str]): K names.
         num_gt (np.ndarray): (K,) annotated boxes.
@@ -31,6 +32,7 @@ class Comparison:
         resamples (int): How many were drawn.
     """
     names: Tuple[str, str]
+    rule: str
     iou: float
     classes: Tuple[str, ...]
     num_gt: np.ndarray
@@ -72,7 +74,7 @@ class Comparison:
             real = low > 0 or high < 0
             verdict = (f'{LEVEL} % interval {low:+.1f} to {high:+.1f} over {self.num_videos} videos: the difference is '
                        + (f'real at {LEVEL} %' if real else f'not shown to be real at {LEVEL} %, 0 is inside'))
-        return (f'mAP@{self.iou:g} of {self.names[1]} {second:.1f}, of {self.names[0]} {first:.1f}: '
+        return (f'mAP@{self.iou:g} (rule {self.rule}) of {self.names[1]} {second:.1f}, of {self.names[0]} {first:.1f}: '
                 f'{second - first:+.1f}; {verdict}')
 
     def markdown(self) -> str:
@@ -232,6 +234,7 @@ def compare(first: EvaluationResult, second: EvaluationResult, names: Tuple[str,
     order = listed[np.argsort(-first.num_gt[listed], kind='stable')]
     return Comparison(
         names=tuple(names),
+        rule=first.rule,
         iou=iou,
         classes=tuple(first.names[index] for index in order),
         num_gt=first.num_gt[order],

@@ -102,7 +102,7 @@ def frame_map(ground_truth: Boxes,
     A detection is compared with the annotated box of its frame and class that overlaps most; it is a true positive if
     the overlap reaches the threshold and no detection of higher score has taken that box. AP is the area under the
     precision-recall curve with precision made to fall (PASCAL VOC 2010 and later). Of equal scores the earlier row
-    comes first.
+    comes first; the official script leaves their order to its sort and, at the cap, to the class id.
 
     Rules:
 

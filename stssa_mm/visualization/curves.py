@@ -34,7 +34,7 @@ def write_curves(result: EvaluationResult, path: Path) -> Tuple[Path, Path]:
         tables.append(pd.DataFrame(dict(id=result.class_ids[k], name=result.names[k], score=score, recall=recall,
                                         precision=precision)))
         falling = np.maximum.accumulate(precision[::-1])[::-1]
-        axes.step(recall, falling, where='pre', color=colour, linewidth=1,
+        axes.step([0, *recall], [falling[0], *falling], where='pre', color=colour, linewidth=1,
                   label=f'{result.ap[0, k]:.3f} {result.names[k][:40]}')
     columns = pd.DataFrame(columns=['id', 'name', 'score', 'recall', 'precision'])
     (pd.concat(tables) if tables else columns).to_csv(path, index=False)

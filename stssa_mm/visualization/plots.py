@@ -8,7 +8,10 @@ import matplotlib
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
 
+from stssa_mm.evaluation.ava import AVA_GROUPS
+
 MEAN = 'mAP/overall'
+NO_CLASS = (MEAN, *(f'mAP/{group}' for group in AVA_GROUPS))
 
 
 def read_scalars(work_dir: Path) -> List[dict]:
@@ -98,7 +101,8 @@ def plot_per_class_ap(metrics: dict, title: str, out: Path) -> Path:
     Returns:
         Path: ``out``.
     """
-    classes = {key.split('/', 1)[1]: value for key, value in metrics.items() if key.startswith('mAP/') and key != MEAN}
+    classes = {key.split('/', 1)[1]: value for key, value in metrics.items() if key.startswith('mAP/')
+               and key not in NO_CLASS and not key.startswith(f'{MEAN}@')}
     figure, axes = plt.subplots(figsize=(7, 1.2 + 0.25 * len(classes)))
     axes.barh(list(classes), list(classes.values()))
     axes.axvline(metrics[MEAN], color='C1')

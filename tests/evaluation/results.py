@@ -25,7 +25,7 @@ def make_result(classes, videos=None, iou=(0.5,), **changes):
                    for matches in matched])
     return EvaluationResult(**dict(
         dict(
-            rule='official',
+            rule='activitynet',
             iou=tuple(iou),
             class_ids=tuple(range(1, len(classes) + 1)),
             names=tuple(classes),

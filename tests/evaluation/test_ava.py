@@ -89,7 +89,9 @@ def test_notes_say_what_was_left_out(tmp_path):
     assert notes == (
         '2 excluded key frames, of which the ground truth lists 1',
         '1 of 2 annotated boxes have a class id that the label map does not: 9: left out',
-        '2 of 4 detections lie on key frames that the ground truth does not list, such as w,1: left out')
+        '2 of 4 detections lie on key frames that the ground truth does not list, such as w,1: left out',
+        '1 more detections do not count by the rule activitynet: beyond its cap, or on key frames that are excluded or '
+        'without a box of these classes')
 
 
 def test_timestamps_may_have_fractions(tmp_path):

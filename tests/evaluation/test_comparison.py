@@ -58,8 +58,9 @@ def test_a_perfect_run_against_an_empty_one():
     empty = make_result({'kick': (truth, [])})
     found = compare(empty, perfect, NAMES, resamples=50)
     assert found.difference == [1] and (found.interval == 1).all() and (found.mean_interval == 1).all()
-    assert found.statement() == ('mAP@0.5 of with 100.0, of without 0.0: +100.0; 95 % interval +100.0 to +100.0 over 3 '
-                                 'videos: the difference is real at 95 %')
+    assert found.statement() == (
+        'mAP@0.5 (rule activitynet) of with 100.0, of without 0.0: +100.0; 95 % interval +100.0 to +100.0 over 3 '
+        'videos: the difference is real at 95 %')
     assert compare(perfect, empty, NAMES, resamples=50).difference == [-1]
 
 
@@ -130,7 +131,7 @@ def test_order_of_videos_and_one_without_people_do_not_matter():
 
 
 @pytest.mark.parametrize(('changes', 'message'), [
-    (dict(rule='mmaction'), 'rule official and mmaction'),
+    (dict(rule='mmaction2'), 'rule activitynet and mmaction2'),
     (dict(iou=(0.75, )), r'IoU thresholds \(0.5,\) and \(0.75,\)'),
     (dict(names=('push', 'wave')), 'class 1 "kick" and 1 "push"'),
     (dict(class_ids=(1, 3)), 'class 2 "wave" and 3 "wave"'),
