@@ -14,7 +14,6 @@ model = dict(
         inflate=(1, 1, 1, 1),
         inflate_style='3x3x3'),
     roi_head=dict(
-        # LayerNorm lifts the empty background to a person's size.
         shared_head=dict(in_channels=256, dims=256, norm=False),
         bbox_head=dict(dims=256, num_classes=num_classes, multilabel=False, dropout_ratio=0.5)))
 
