@@ -85,20 +85,17 @@ class Worker:
             self._outcomes.put(outcome)
             del function, outcome  # not kept until the next call
 
-    def call(self, function: Callable, seconds: float):
-        """``function()``.
+    def call(self, function: Callable, seconds: float) -> tuple:
+        """What ``function()`` returns and what it raises, one of them None.
 
         Raises:
             TimeoutError: If it takes longer; then this worker is of no more use.
         """
         self._tasks.put(function)
         try:
-            result, error = self._outcomes.get(timeout=seconds)
+            return self._outcomes.get(timeout=seconds)
         except queue.Empty:
             raise TimeoutError from None
-        if error is not None:
-            raise error
-        return result
 
 
 _worker = None
@@ -108,17 +105,15 @@ def within(seconds: float, function: Callable):
     """``function()`` in this process's worker.
 
     Raises:
-        TimeoutError: If it takes longer. It goes on in a thread of its own.
+        TimeoutError: If it takes longer. It goes on in its thread, and the next call gets another.
     """
     global _worker
     worker, _worker = _worker or Worker(), None
-    try:
-        return worker.call(function, seconds)
-    except TimeoutError:
-        worker = None
-        raise
-    finally:
-        _worker = worker
+    result, error = worker.call(function, seconds)
+    _worker = worker  # not after a timeout or Ctrl-C
+    if error is not None:
+        raise error
+    return result
 
 
 class Video:
@@ -140,7 +135,6 @@ class Video:
         if path in _stuck:
             raise _stuck[path]
         self.path = path
-        self.usable = True
         self._timeout = timeout
         self._cache = cache
         # With a fault tolerance decord raises where it would otherwise repeat a frame in place of a lost one.
@@ -235,17 +229,19 @@ class Video:
 
     def _try(self, found: str, function: Callable):
         """``function()``; what decord raises becomes a BrokenVideoError."""
+        self.usable = False  # until it returns
         try:
-            return within(self._timeout, function)
+            result = within(self._timeout, function)
         except TimeoutError:
             _stuck[self.path] = self._broken(f'{found}: decord did not return within {self._timeout} s')
             raise _stuck[self.path] from None
         except (DECORDError, DECORDLimitReachedError, RuntimeError, AssertionError, StopIteration) as error:
             reason = re.sub(r'\[[\d:]+\] \S+: ', '', (str(error) or 'no frame').splitlines()[0])
             raise self._broken(f'{found} ({reason})') from None
+        self.usable = True
+        return result
 
     def _broken(self, found: str) -> BrokenVideoError:
-        self.usable = False
         return BrokenVideoError(f'{self.path}: {found}. {REMEDY}')
 
     def abandon(self) -> None:
