@@ -45,13 +45,21 @@ def cut_off(source, out, share):
     return out
 
 
-def zeroed(source, out, start, end):
-    """A file with zeros between two shares of its frames' data."""
+def starts_of_frames(path):
+    """Where in a file the data of each frame begins, in the order of the file, and where the last one's ends."""
+    data = path.read_bytes()
+    table = data.index(b'stsz') + 4 + 4  # after version and flags: one size for all or 0, number of frames, their sizes
+    same, count = struct.unpack('>II', data[table:table + 8])
+    assert same == 0
+    sizes = np.frombuffer(data, '>u4', count, table + 8)
+    return [data.index(b'mdat') + 4 + int(size) for size in (0, *np.cumsum(sizes))]
+
+
+def zeroed(source, out, first, last):
+    """A file with zeros in place of frames ``first`` to ``last`` - 1, in the order of the file."""
     data = bytearray(source.read_bytes())
-    box = data.index(b'mdat')
-    size = struct.unpack('>I', data[box - 4:box])[0]
-    first, last = (box + 4 + int((size - 8) * share) for share in (start, end))
-    data[first:last] = bytes(last - first)
+    start, end = np.array(starts_of_frames(source))[[first, last]]
+    data[start:end] = bytes(end - start)
     out.write_bytes(data)
     return out
 

@@ -7,6 +7,7 @@ import bisect
 import io
 import math
 import os
+import queue
 import re
 import threading
 import weakref
@@ -20,6 +21,7 @@ from decord import DECORDError, DECORDLimitReachedError
 
 # Frames that may be shown ahead of the key frame they follow in the file: as many as an encoder puts B-frames in a row.
 LEADING_FRAMES = 8
+STRETCH = 128  # frames decoded at once in a pass in order, at least
 ANNOUNCE_THEIR_LENGTH = ('.mp4', '.m4v', '.mov')
 REMEDY = ("Fetch it again or re-encode it (ffmpeg -i IN -c:v libx264 OUT); on_broken='skip' leaves its samples out of "
           'training')
@@ -62,29 +64,53 @@ class FrameCache:
             self.bytes -= self._frames.popitem(last=False)[1].nbytes
 
 
-def within(seconds: float, function: Callable):
-    """``function()``, unless it takes longer.
+class Worker:
+    """A thread in which a function can be called that may never return.
 
-    It runs in a thread: decord 0.6 never returns from some files (https://github.com/dmlc/decord/issues/373), and a
-    thread is all that can be left behind.
+    Decord 0.6 goes round for ever in some files (https://github.com/dmlc/decord/issues/373), and a thread is all that
+    can be left behind. One for all calls: memory freed in many threads is not given back.
+    """
+
+    def __init__(self) -> None:
+        self._tasks, self._outcomes = queue.SimpleQueue(), queue.SimpleQueue()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            function = self._tasks.get()
+            try:
+                outcome = function(), None
+            except Exception as error:
+                outcome = None, error
+            self._outcomes.put(outcome)
+            del function, outcome  # not kept until the next call
+
+    def call(self, function: Callable, seconds: float) -> tuple:
+        """What ``function()`` returns and what it raises, one of them None.
+
+        Raises:
+            TimeoutError: If it takes longer; then this worker is of no more use.
+        """
+        self._tasks.put(function)
+        try:
+            return self._outcomes.get(timeout=seconds)
+        except queue.Empty:
+            raise TimeoutError from None
+
+
+_worker = None
+
+
+def within(seconds: float, function: Callable):
+    """``function()`` in this process's worker.
 
     Raises:
-        TimeoutError: If it does. The thread goes on.
+        TimeoutError: If it takes longer. It goes on in its thread, and the next call gets another.
     """
-    outcome = []
-
-    def run():
-        try:
-            outcome.append((function(), None))
-        except Exception as error:
-            outcome.append((None, error))
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not outcome:
-        raise TimeoutError
-    result, error = outcome[0]
+    global _worker
+    worker, _worker = _worker or Worker(), None
+    result, error = worker.call(function, seconds)
+    _worker = worker  # not after a timeout or Ctrl-C
     if error is not None:
         raise error
     return result
@@ -109,10 +135,8 @@ class Video:
         if path in _stuck:
             raise _stuck[path]
         self.path = path
-        self.usable = True
         self._timeout = timeout
         self._cache = cache
-        self._next = 0  # the frame that decord decodes next
         # With a fault tolerance decord raises where it would otherwise repeat a frame in place of a lost one.
         self._reader = self._try('it cannot be opened', lambda: decord.VideoReader(
             source, num_threads=num_threads, fault_tol=1e-9))
@@ -148,28 +172,47 @@ class Video:
         frames = {index: self._cache.get((self.path, index)) for index in indices}
         missing = sorted(index for index, frame in frames.items() if frame is None)
         if missing:
-            found = f'frames {missing[0]} to {missing[-1]} cannot be decoded'
-            decoded = self._try(found, lambda: self._decode(missing))
+            first, last, begin = missing[0], missing[-1], min(indices)
+            if begin < first:  # the clip goes on from one before it
+                last = self._end_of_stretch(begin, first, last, frames[begin].nbytes)
+            found = f'frames {first} to {last} cannot be decoded'
+            decoded = self._try(found, lambda: self._decode(missing, last))
             for index, frame in decoded.items():
                 self._cache.put((self.path, index), frame)
             frames.update(decoded)
         return [frames[index].copy() for index in indices]
 
-    def _decode(self, wanted: Sequence[int]) -> Dict[int, np.ndarray]:
-        """The wanted frames (sorted), and those between them if all fit into the cache."""
-        first, last = wanted[0], wanted[-1]
-        if not 0 <= first - self._next <= max(last - first, LEADING_FRAMES):
-            self._next = self._start_for(first)
-            self._reader.seek_accurate(self._next)
-        wanted, frames = set(wanted), {}
+    def _decode(self, wanted: Sequence[int], last: int) -> Dict[int, np.ndarray]:
+        """The wanted frames (sorted), and if all fit into the cache those between and on to ``last``."""
+        first, wanted, frames = wanted[0], set(wanted), {}
+        start = self._start_for(first)
+        self._reader.seek_accurate(start)
         # Every frame is taken in turn: decord's skipping saves no time, and seeks at key frames.
-        while self._next <= last:
+        for index in range(start, last + 1):
             frame = self._reader.next()
             fits = math.prod(frame.shape) * (last - first + 1) <= self._cache.max_bytes
-            if self._next in wanted or (fits and first <= self._next and (self.path, self._next) not in self._cache):
-                frames[self._next] = frame.asnumpy()
-            self._next += 1
+            if index in wanted or (fits and first <= index and (self.path, index) not in self._cache):
+                frames[index] = frame.asnumpy()
+        # While it waits for a frame decord queues packets without limit, and goes on to decode them all: gigabytes.
+        # Seeking empties its queues.
+        self._reader.seek(0)
         return frames
+
+    def _end_of_stretch(self, begin: int, first: int, last: int, frame_bytes: int) -> int:
+        """How far to decode in a pass in order: on to where the next stretch can start, which is after a key frame.
+
+        Args:
+            begin (int): The clip's first frame, which is in the cache.
+            first (int): The first frame that is not.
+            last (int): The clip's last frame.
+            frame_bytes (int): Size of a frame.
+
+        Returns:
+            int: The last frame to decode, so that all from ``begin`` on fit into the cache, or ``last``.
+        """
+        key = bisect.bisect_left(self._key_frames, max(first + STRETCH, last + 1))
+        end = self._key_frames[key] + LEADING_FRAMES - 1 if key < len(self._key_frames) else len(self)
+        return max(min(end, len(self) - 1, begin + self._cache.max_bytes // frame_bytes - 1), last)
 
     def _start_for(self, index: int) -> int:
         """The frame to seek for when ``index`` is to be read.
@@ -186,17 +229,19 @@ class Video:
 
     def _try(self, found: str, function: Callable):
         """``function()``; what decord raises becomes a BrokenVideoError."""
+        self.usable = False  # until it returns
         try:
-            return within(self._timeout, function)
+            result = within(self._timeout, function)
         except TimeoutError:
             _stuck[self.path] = self._broken(f'{found}: decord did not return within {self._timeout} s')
             raise _stuck[self.path] from None
         except (DECORDError, DECORDLimitReachedError, RuntimeError, AssertionError, StopIteration) as error:
             reason = re.sub(r'\[[\d:]+\] \S+: ', '', (str(error) or 'no frame').splitlines()[0])
             raise self._broken(f'{found} ({reason})') from None
+        self.usable = True
+        return result
 
     def _broken(self, found: str) -> BrokenVideoError:
-        self.usable = False
         return BrokenVideoError(f'{self.path}: {found}. {REMEDY}')
 
     def abandon(self) -> None:
@@ -269,6 +314,8 @@ class VideoPool:
 
 
 def _after_fork() -> None:
+    global _worker
+    _worker = None
     for pool in list(_pools):
         pool.abandon()
 

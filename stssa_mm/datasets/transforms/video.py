@@ -23,8 +23,9 @@ class STSSAVideoInit(DecordInit):
 
     A broken video is one that is missing, empty, no video, cut off (an mp4 or mov file that holds over a second less
     than it announces), or not decodable where a clip needs it. Frames that decord would repeat in place of lost ones
-    count as not decodable; damage that the codec conceals without a word cannot be seen. Beyond these, files whose edit
-    list hides frames are refused, because decord numbers their frames differently in and out of order.
+    count as not decodable; damage that the codec conceals without a word cannot be seen. Decord decodes ahead, so clips
+    shortly before the damage may count as well. Files whose edit list hides frames are refused, because decord numbers
+    their frames differently in and out of order.
 
     Required keys: ``filename`` (with its suffix). Added keys: ``video_reader``, ``total_frames``, ``avg_fps``,
     ``frame_times`` (seconds from the start at which each frame is shown) and ``on_broken_video``.

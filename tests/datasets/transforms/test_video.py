@@ -91,7 +91,7 @@ def test_settings():
 @pytest.fixture
 def broken(path, tmp_path):
     """A video that opens and is damaged inside, and one that does not open."""
-    return zeroed(path, tmp_path / 'damaged.mp4', 0.6, 0.8), cut_off(path, tmp_path / 'cut.mp4', 0.5)
+    return zeroed(path, tmp_path / 'damaged.mp4', 80, 100), cut_off(path, tmp_path / 'cut.mp4', 0.5)
 
 
 def test_by_default_a_broken_video_stops(path, broken):
