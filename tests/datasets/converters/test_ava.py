@@ -241,7 +241,7 @@ def test_archives_cannot_write_elsewhere_or_over_existing_files(tmp_path):
     folder.mkdir(parents=True)
     (folder / 'ava_train_v2.1.csv').write_text('mine')
     with zipfile.ZipFile(tmp_path / 'bad.zip', 'w') as file:
-        for name in ('../ava_up.csv', '/tmp/ava_root.csv', 'ava_train_v2.1.csv', 'run.sh', 'ava_..\\..\\x.csv'):
+        for name in ('../ava_up.csv', f'{tmp_path}/ava_root.csv', 'ava_train_v2.1.csv', 'run.sh', 'ava_..\\..\\x.csv'):
             file.writestr(name, 'theirs')
     unpack_annotations(tmp_path / 'bad.zip', folder)
     assert {str(file.relative_to(tmp_path)) for file in tmp_path.rglob('*') if file.is_file()} == {
