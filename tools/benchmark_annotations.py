@@ -13,13 +13,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
+from peak_memory import peak_memory
 
 from stssa_mm.datasets import STSSAAVADataset  # before mmaction, which it makes importable
 
@@ -44,33 +43,6 @@ def make_annotations(path, rows, key_frames, videos, seed=0):
     table[1] = table[1].map('{:04d}'.format)
     table['label'], table['person'] = rng.integers(1, 81, len(table)), of_row
     table.to_csv(path, header=False, index=False)
-
-
-def memory():
-    """Bytes of this process; what it shares counts in part."""
-    return psutil.Process().memory_full_info().pss
-
-
-@contextlib.contextmanager
-def peak_memory(report):
-    """Watch the memory while the block runs; report['peak_mb'] is the growth to its peak."""
-    before, done = memory(), threading.Event()
-    peak = [before]
-
-    def watch():
-        while not done.wait(0.02):
-            peak[0] = max(peak[0], memory())
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-        after = memory()
-        report['mb'] = (after - before) / 2**20
-        report['peak_mb'] = (max(peak[0], after) - before) / 2**20
 
 
 def child(side, annotations, watch):

@@ -15,12 +15,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
-import psutil
+from peak_memory import peak_memory
 
 from stssa_mm.datasets.annotations import read_annotations
 from stssa_mm.datasets.converters.ava_form import Row, write_annotations, write_label_map
@@ -74,35 +73,6 @@ def make_detections(ground_truth, out, seed):
     return count
 
 
-def memory_of_tree():
-    """Bytes of this process and its children; what they share counts once."""
-    process, total = psutil.Process(), 0
-    for member in [process, *process.children(recursive=True)]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            total += member.memory_full_info().pss
-    return total
-
-
-@contextlib.contextmanager
-def peak_of_tree(report):
-    """Watch the memory while the block runs; report['mb'] is the growth to its peak."""
-    before, done = memory_of_tree(), threading.Event()
-    peak = [before]
-
-    def watch():
-        while not done.wait(0.02):
-            peak[0] = max(peak[0], memory_of_tree())
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-        report['mb'] = (max(peak[0], memory_of_tree()) - before) / 2**20
-
-
 def evaluate(side, args):
     """mAP of one side by MMAction2's rule."""
     if side == 'ours':
@@ -116,7 +86,7 @@ def evaluate(side, args):
 def child(side, args):
     """Time, or watch the memory of, one evaluation."""
     report = {}
-    with peak_of_tree(report) if args.memory else contextlib.nullcontext():
+    with peak_memory(report) if args.memory else contextlib.nullcontext():
         start = time.perf_counter()
         report['map'] = evaluate(side, args)
         report['s'] = time.perf_counter() - start
@@ -163,7 +133,7 @@ def main():
             for side in SIDES:
                 reports[side].append(run_child(side, args))
                 print(f'{side:10}{reports[side][-1]["s"]:8.2f} s   mAP {reports[side][-1]["map"]:.6f}', flush=True)
-        memory = {side: run_child(side, args, memory=True)['mb'] for side in SIDES}
+        memory = {side: run_child(side, args, memory=True)['peak_mb'] for side in SIDES}
     seconds = {side: statistics.median(report['s'] for report in reports[side]) for side in SIDES}
     for side in SIDES:
         print(f'{side:10}{seconds[side]:8.2f} s {memory[side]:8.0f} MiB')
