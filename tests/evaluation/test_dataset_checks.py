@@ -1,11 +1,8 @@
 """Damaged copies of a sound dataset: each fault is found and named, and decides the exit status."""
-import importlib.util
 import json
 import pickle
 import shutil
-import sys
 
-import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
@@ -179,34 +176,3 @@ def test_upper_bound_by_hand(tmp_path):
     assert frame_map_bound(dataset, found, used, names) == pytest.approx((1 / 2 + 0 + 1) / 3)
     assert frame_map_bound(dataset, found, np.array([True, False]), names) == pytest.approx((1 / 2 + 0) / 2)
     assert frame_map_bound(dataset, found, used, {3: '3'}) == 1
-
-
-@pytest.fixture
-def tool(repo, monkeypatch):
-    """tools/check_dataset.py; ``tool(config, ...)`` gives what it hands to ``sys.exit``."""
-    spec = importlib.util.spec_from_file_location('check_dataset_tool', repo / 'tools' / 'check_dataset.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, 'argv', ['check_dataset.py', *map(str, arguments)])
-        with pytest.raises(SystemExit) as status:
-            module.main()
-        return status.value.code
-
-    return call
-
-
-def test_tool_says_the_verdict_and_draws(sound, tool, tmp_path, capsys):
-    _, cfg = sound
-    cfg.dump(tmp_path / 'config.py')
-    assert not tool(tmp_path / 'config.py', '--contact-sheet', tmp_path / 'sheet.png')
-    out = capsys.readouterr().out
-    assert out.splitlines()[-1].startswith('verdict: no error found') and 'wave slowly' in out
-    picture = cv2.imread(str(tmp_path / 'sheet.png'))
-    assert picture.shape[1] == 4 * 400 and picture.std() > 10
-    assert tool(tmp_path / 'config.py', '--cfg-options', 'model.roi_head.bbox_head.num_classes=81')
-    out = capsys.readouterr().out.splitlines()
-    assert out[-1] == 'verdict: training cannot work or mAP will be wrong: 1 errors, 0 warnings'
-    assert any(line.startswith('error: model.roi_head.bbox_head: num_classes: 81: expected 9') for line in out)
-    assert tool(tmp_path / 'none.py') == 2

@@ -1,6 +1,4 @@
-import importlib.util
 import inspect
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,20 +9,8 @@ NOWHERE = 'http://127.0.0.1:9'
 
 
 @pytest.fixture
-def tool(repo, monkeypatch):
-    """tools/data/ava.py; ``tool.call('--out', folder)`` gives what it hands to ``sys.exit``."""
-    spec = importlib.util.spec_from_file_location('ava_tool', repo / 'tools' / 'data' / 'ava.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, 'argv', ['ava.py', *map(str, arguments)])
-        with pytest.raises(SystemExit) as status:
-            module.main()
-        return status.value.code
-
-    module.call = call
-    return module
+def tool(load_tool):
+    return load_tool('data/ava.py')
 
 
 @pytest.mark.parametrize('options, given', [
@@ -42,13 +28,13 @@ def test_options_reach_the_function(tool, monkeypatch, capsys, options, given):
         return {'videos': 299, 'missing': {}}
 
     monkeypatch.setattr(tool, 'prepare_ava', spy)
-    assert tool.call(*options) == 0
+    assert not tool.run(*options)
     assert given.items() <= calls[0].items()
     assert 'videos 299, missing 0' in capsys.readouterr().out
 
 
 def test_missing_files_are_listed_and_the_status_says_so(tool, tmp_path, capsys):
-    status = tool.call('--out', tmp_path, '--steps', 'proposals', '--offline', '--subset', 'val')
+    status = tool.run('--out', tmp_path, '--steps', 'proposals', '--offline', '--subset', 'val')
     assert status == 1
     output = capsys.readouterr()
     name = 'ava_dense_proposals_val.FAIR.recall_93.9.pkl'
@@ -58,12 +44,12 @@ def test_missing_files_are_listed_and_the_status_says_so(tool, tmp_path, capsys)
 
 
 def test_errors_are_one_line(tool, tmp_path):
-    message = tool.call('--out', tmp_path, '--offline')
+    message = tool.run('--out', tmp_path, '--offline')
     assert 'ava.py: offline, and these are not there: ' in message and '\n' not in message
-    assert 'limit 0: expected at least 1' in tool.call('--out', tmp_path, '--limit', '0')
+    assert 'limit 0: expected at least 1' in tool.run('--out', tmp_path, '--limit', '0')
 
 
 def test_help_states_the_terms(tool, capsys):
-    assert tool.call('--help') == 0
+    assert not tool.run('--help')
     text = capsys.readouterr().out
     assert 'CC BY 4.0' in text and 'rights remain with\ntheir owners' in text

@@ -1,26 +1,14 @@
 """tools/data/from_videos.py and tools/data/make_proposals.py on real clips with a real detector."""
-import importlib.util
 import pickle
-import sys
 
 import numpy as np
 import pytest
-from conftest import REPO
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 
 import stssa_mm  # noqa: F401  (registers the dataset)
 
 CLIPS = ('fight/fi001', 'fight/fi002', 'fight/fi003', 'noFight/nofi001', 'noFight/nofi042', 'noFight/nofi121')
-
-
-def call(monkeypatch, name, *args):
-    """Run a tool in this process."""
-    spec = importlib.util.spec_from_file_location(name, REPO / 'tools' / 'data' / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr(sys, 'argv', [f'{name}.py', *map(str, args)])
-    module.main()
 
 
 @pytest.fixture
@@ -33,9 +21,9 @@ def clips(shared_data, tmp_path):
     return tmp_path / 'clips'
 
 
-def test_from_clips_to_samples_and_the_same_proposals_again(clips, shared_data, tmp_path, monkeypatch, capsys):
+def test_from_clips_to_samples_and_the_same_proposals_again(clips, shared_data, tmp_path, load_tool, capsys):
     detector, out = shared_data / 'detectors' / 'yolox_nano.onnx', tmp_path / 'set'
-    call(monkeypatch, 'from_videos', clips, '--out', out, '--detector', detector, '--every', 1)
+    assert not load_tool('data/from_videos.py').run(clips, '--out', out, '--detector', detector, '--every', 1)
     printed = capsys.readouterr().out
     assert '1 videos without anybody are left out: noFight/nofi042.mp4\n' in printed
     assert f'mim train mmaction {out}/stssa_set.py' in printed
@@ -52,8 +40,8 @@ def test_from_clips_to_samples_and_the_same_proposals_again(clips, shared_data, 
         sample = DATASETS.build(cfg[f'{split}_dataloader'].dataset)[0]
         assert sample['inputs'].shape == (3, 16, 112, 112) and len(sample['data_samples'].proposals.bboxes)
 
-    call(monkeypatch, 'make_proposals', annotations / 'val.csv', out / 'videos', tmp_path / 'again.pkl', '--detector',
-         detector, '--timestamps', 'frames')
+    assert not load_tool('data/make_proposals.py').run(annotations / 'val.csv', out / 'videos', tmp_path / 'again.pkl',
+                                                       '--detector', detector, '--timestamps', 'frames')
     first, again = (pickle.loads(file.read_bytes())
                     for file in (annotations / 'val_proposals.pkl', tmp_path / 'again.pkl'))
     assert sorted(first) == sorted(again)
@@ -62,8 +50,7 @@ def test_from_clips_to_samples_and_the_same_proposals_again(clips, shared_data, 
 
 
 @pytest.mark.parametrize(('name', 'args'), [('from_videos', ['--out', 'set']), ('make_proposals', ['videos', 'x.pkl'])])
-def test_an_error_is_one_line(name, args, tmp_path, monkeypatch):
+def test_an_error_is_one_line(name, args, tmp_path, load_tool, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as error:
-        call(monkeypatch, name, 'labels', *args, '--detector', 'none.onnx')
-    assert error.value.code == f'{name}.py: none.onnx: no such file'
+    error = load_tool(f'data/{name}.py').run('labels', *args, '--detector', 'none.onnx')
+    assert error == f'{name}.py: none.onnx: no such file'
