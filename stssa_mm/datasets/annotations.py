@@ -157,9 +157,8 @@ def _read_rows(path: Path, detections: bool) -> Rows:
         _first(path, outside, box, 'expected a box x1,y1,x2,y2 within the frame (0 to 1)')
         _first(path, ~missing & (last != np.round(last)), last,
                'expected a person id, a whole number: is this a file of detections?')
-    keep = ~empty
-    with_last = not missing[keep].any() and keep.any()
-    ones = np.ones(int(keep.sum()))
+    keep = ~empty if empty.any() else slice(None)
+    with_last = len(last[keep]) and not missing[keep].any()
     return Rows(
         videos=videos,
         video=video[keep].astype(np.int32),
@@ -167,7 +166,7 @@ def _read_rows(path: Path, detections: bool) -> Rows:
         box=np.ascontiguousarray(box[keep]),
         label=label[keep].astype(np.int64),
         person=last[keep].astype(np.int64) if with_last and not detections else None,
-        score=last[keep] if with_last and detections else ones,
+        score=last[keep] if with_last and detections else np.ones(len(last[keep])),
         empty_video=video[empty].astype(np.int32),
         empty_timestamp=numbers[empty, 0],
         notes=notes)

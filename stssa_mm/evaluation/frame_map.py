@@ -143,7 +143,7 @@ def frame_map(ground_truth: Boxes,
     def of_interest(boxes, allowed):
         known = np.isin(boxes.label, class_ids) & (boxes.frame >= 0)
         known[known] = allowed[boxes.frame[known]]
-        boxes = boxes.take(known)
+        boxes = boxes if known.all() else boxes.take(known)
         box = boxes.box.astype(np.float32 if mmaction2 else np.float64)
         return Boxes(boxes.frame.astype(np.int64), box, np.searchsorted(class_ids, boxes.label), boxes.score)
 
@@ -155,20 +155,22 @@ def frame_map(ground_truth: Boxes,
         listed = listed & np.isin(np.arange(num_frames), everywhere.frame)
     detections = of_interest(detections, listed)
     if mmaction2:
-        detections = detections.take(_order_of_mmaction2(detections, everywhere))
+        place = _position(everywhere, num_frames)[detections.frame]
+        detections = detections.take(_order(detections.score, place, detections.label))
         detections = detections._replace(score=detections.score.astype(np.float32))
     else:
         detections = keep_best(detections, CAPACITY)
-        detections = detections.take(_by_class_and_score(detections))
+        detections = detections.take(_order(detections.score, detections.label))
     overlap, match = best_overlaps(detections, annotated, num_frames)
     num_det = np.bincount(detections.label, minlength=len(class_ids))
     num_gt = np.bincount(counted.label, minlength=len(class_ids))
     ends = np.cumsum(num_det)
     matched = np.stack([true_positives(overlap, match, threshold) for threshold in iou])
+    frame, score = detections.frame, detections.score
     if mmaction2:  # ranks after matching, with a sort that does not keep the order of ties
         rank = np.concatenate([np.zeros(0, int)] + [
-            start + np.argsort(detections.score[start:end])[::-1] for start, end in zip(ends - num_det, ends)])
-        detections, matched = detections.take(rank), matched[:, rank]
+            start + np.argsort(score[start:end])[::-1] for start, end in zip(ends - num_det, ends)])
+        frame, score, matched = frame[rank], score[rank], matched[:, rank]
     ap = np.full((len(iou), len(class_ids)), np.nan)
     for k, (start, end) in enumerate(zip(ends - num_det, ends)):
         if num_gt[k] and (num_det[k] or not mmaction2):
@@ -186,20 +188,24 @@ def frame_map(ground_truth: Boxes,
         num_key_frames=int(listed.sum()),
         videos=tuple(videos),
         gt_per_video=per_video,
-        video=frame_video[detections.frame],
-        score=detections.score,
+        video=frame_video[frame],
+        score=score,
         matched=matched)
 
 
-def _by_class_and_score(detections: Boxes) -> np.ndarray:
-    """Class by class, by falling score, the earlier of equals first."""
-    order = np.argsort(-detections.score, kind='stable')
-    return order[np.argsort(detections.label[order].astype(np.int16), kind='stable')]  # a radix sort
+def _order(score: np.ndarray, *keys: np.ndarray) -> np.ndarray:
+    """By the last of the keys (whole numbers from 0), then the ones before it, then by falling score; the earlier of
+    equals first."""
+    order = np.argsort(-score, kind='stable')
+    for key in keys:
+        key = key.astype(np.min_scalar_type(int(key.max(initial=0))))  # up to 16 bits numpy sorts by radix
+        order = order[np.argsort(key[order], kind='stable')]
+    return order
 
 
-def _order_of_mmaction2(detections: Boxes, ground_truth: Boxes) -> np.ndarray:
-    """Class by class, frames in the order in which the ground truth first names them, then by falling score."""
+def _position(ground_truth: Boxes, num_frames: int) -> np.ndarray:
+    """(num_frames,) the place of each key frame in the order in which the ground truth first names them."""
     frames, first = np.unique(ground_truth.frame, return_index=True)
-    position = np.zeros(int(frames[-1]) + 1 if len(frames) else 0, np.int64)
-    position[frames] = first
-    return np.lexsort((-detections.score, position[detections.frame], detections.label))
+    position = np.zeros(num_frames, np.int64)
+    position[frames[np.argsort(first)]] = np.arange(len(frames))
+    return position
