@@ -11,7 +11,7 @@ import pandas as pd
 
 COLUMNS = ('video', 'timestamp', 'x1', 'y1', 'x2', 'y2', 'label')
 # A ninth column is read as well, to find rows that are too long.
-READ = dict(header=None, names=range(9), encoding='utf-8-sig', quoting=3, keep_default_na=False, low_memory=False,
+READ = dict(header=None, names=range(9), encoding='utf-8-sig', quoting=3, keep_default_na=False,
             na_values={column: [''] for column in range(1, 9)},
             dtype={0: 'category', **dict.fromkeys(range(1, 9), float)})
 PIXELS = 2  # a coordinate above it is taken for pixels
@@ -129,8 +129,9 @@ def _read_rows(path: Path, detections: bool) -> Rows:
     if (blank.any(1) & ~empty).any() or (empty & ~missing).any():
         _raise_first_fault(path, ValueError('a row has empty fields'))
     _first(path, np.isinf(numbers).any(1), numbers, 'expected finite numbers')
-    video = table[0].cat.codes.to_numpy()
-    videos = table[0].cat.categories.to_numpy().astype(str)
+    names = table[0].cat.categories.to_numpy().astype(str)
+    videos, number = np.unique(names, return_inverse=True)  # pandas gives them as they first come up
+    video = number[table[0].cat.codes.to_numpy()]
     _first(path, videos[video] == '', numbers[:, 0], 'the name of the video is missing')
     if (missing & ~empty).any() and not missing.all():
         _first(path, missing & ~empty, table[0].astype(object).to_numpy(),
