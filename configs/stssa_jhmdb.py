@@ -77,8 +77,7 @@ max_epochs = 6
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight_decay=0.05),
-    # At the trunk's rate the gammas stay within 0.02 of 0, where the attention takes no part.
-    paramwise_cfg=dict(custom_keys=dict(gammas=dict(lr_mult=10, decay_mult=0))))
+    paramwise_cfg=dict(custom_keys=dict(gammas=dict(decay_mult=0))))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.04, by_epoch=True, begin=0, end=1, convert_to_iter_based=True),
     dict(
