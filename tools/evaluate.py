@@ -1,4 +1,4 @@
-"""Frame-mAP of a csv of detections against a ground truth, both in AVA's form.
+"""Frame-mAP, and video-mAP, of a csv of detections against a ground truth, both in AVA's form.
 
 The last column of a detection is its score. What is unusual about the files and accepted is said; a malformed row is an
 error that names file and line.
@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from stssa_mm.evaluation.ava import evaluate_files, group_means
+from stssa_mm.evaluation.ava import evaluate_files, group_means, video_map_of_files
 from stssa_mm.evaluation.ava_metric import result_line, result_table
 from stssa_mm.evaluation.frame_map import RULES
 from stssa_mm.visualization.curves import write_curves
@@ -26,7 +26,11 @@ def main():
                         help='write mAP and the AP of each class, and the matches beside it, for tools/compare_runs.py')
     parser.add_argument('--curves', type=Path, metavar='C.csv',
                         help='write the precision-recall curves, and a picture of them beside it (png)')
+    parser.add_argument('--tubes', type=int, metavar='STEP',
+                        help='also give video-mAP over linked tubes; STEP: from one key frame to the next (JHMDB: 1)')
     args = parser.parse_args()
+    if args.tubes is not None and args.tubes < 1:
+        parser.error(f'--tubes {args.tubes}: expected 1 or more')
     for option, suffix in (('out', '.json'), ('curves', '.csv')):
         path = getattr(args, option)
         if path and path.suffix != suffix:
@@ -34,6 +38,7 @@ def main():
     try:
         result, notes = evaluate_files(args.ground_truth, args.detections, args.label_map, args.exclude, args.iou,
                                        args.rule)
+        tubes = args.tubes and video_map_of_files(args.ground_truth, args.detections, args.label_map, args.tubes)
     except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')
     for note in notes:
@@ -45,6 +50,9 @@ def main():
     for group, ap in group_means(result).items():
         print(f'{group}: {ap:.4f}')
     print(result_line(result))
+    if tubes:
+        print(', '.join(f'{name}: {value:.4f}' for name, value in tubes.summary().items())
+              + f' ({len(tubes.labels)} classes count)')
     try:
         if args.out:
             result.save(args.out)

@@ -8,6 +8,8 @@ from stssa_mm.datasets.annotations import Rows, read_annotations, read_detection
 
 from .frame_map import Boxes, frame_map
 from .result import EvaluationResult
+from .tubes import ground_truth_tubes, link_detections
+from .video_map import VideoMAP, video_map
 
 # AVA's three groups of classes, by the first and last id (ava_action_list_v2.2.pbtxt).
 AVA_GROUPS = {'person_movement': (1, 14), 'object_manipulation': (15, 63), 'person_interaction': (64, 80)}
@@ -139,3 +141,32 @@ def evaluate_files(ground_truth: Path,
     classes = read_label_map(label_map)
     excluded = read_exclusions(exclude) if exclude else None
     return evaluate_rows(read_annotations(ground_truth), read_detections(detections), classes, excluded, iou, rule)
+
+
+def video_map_of_files(ground_truth: Path, detections: Path, label_map: Path, step: int = 1) -> VideoMAP:
+    """Video-mAP of files in AVA's form: detections linked into tubes against those of the annotated people.
+
+    Args:
+        ground_truth (Path): Annotation csv with person ids. Its timestamps are whole numbers.
+        detections (Path): Csv of detections.
+        label_map (Path): Action list (pbtxt).
+        step (int): From one key frame to the next, in the files' unit. Defaults to 1.
+
+    Raises:
+        FileNotFoundError: If a file is not there.
+        ValueError: If a file is malformed, or has no person ids or whole timestamps.
+    """
+    classes = list(read_label_map(label_map))
+    truth, found = read_annotations(ground_truth), read_detections(detections)
+    if truth.person is None:
+        raise ValueError(f'{ground_truth}: 7 columns: expected an eighth with person ids, which link boxes into tubes')
+    columns = []
+    for path, rows in ((ground_truth, truth), (detections, found)):
+        fractions = rows.timestamp[rows.timestamp % 1 != 0]
+        if len(fractions):
+            raise ValueError(f'{path}: timestamp {fractions[0]:g}: tubes need whole numbers')
+        keep = np.isin(rows.label, classes)
+        last = rows.score if rows is found else rows.person
+        columns.append([column[keep] for column in (rows.videos[rows.video], rows.timestamp.astype(np.int64), rows.box,
+                                                    rows.label, last)])
+    return video_map(ground_truth_tubes(*columns[0], step=step), link_detections(*columns[1], step=step))

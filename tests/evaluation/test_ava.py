@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mmaction.evaluation import ava_eval
 
-from stssa_mm.evaluation.ava import evaluate_files, group_means
+from stssa_mm.evaluation.ava import evaluate_files, group_means, video_map_of_files
 from stssa_mm.evaluation.result import EvaluationResult
 
 DATA = Path(__file__).parent / 'data'
@@ -142,3 +142,21 @@ def test_result_is_kept_whole(tmp_path):
     (tmp_path / 'new' / 'r.json').write_text('{}')
     with pytest.raises(ValueError, match='r.json: not a result of tools/evaluate.py'):
         EvaluationResult.load(tmp_path / 'new' / 'r.json')
+
+
+def test_video_map_links_the_boxes_of_files(tmp_path):
+    walk = [('v', t, t / 100, 0, t / 100 + 0.3, 0.5, 1) for t in range(1, 9)]
+    truth = write(tmp_path / 'gt.csv', [(*row, 5) for row in walk])
+    found = write(tmp_path / 'pred.csv', [(*row, 0.9) for row in walk[:4]] + [('v', 20, 0, 0, 1, 1, 1, 0.5)])
+    result = video_map_of_files(truth, found, DATA / 'action_list.txt')
+    assert result.summary()['video-mAP@0.5'] == 1 and result.summary()['video-mAP@0.75'] == 0  # half of the frames
+    assert video_map_of_files(truth, truth, DATA / 'action_list.txt').summary()['video-mAP@0.5:0.95'] == 1
+
+
+@pytest.mark.parametrize(('row', 'message'), [
+    (('v', 1, 0, 0, 1, 1, 1), 'gt.csv: 7 columns: expected an eighth with person ids'),
+    (('v', 1.5, 0, 0, 1, 1, 1, 0), 'gt.csv: timestamp 1.5: tubes need whole numbers')])
+def test_tubes_need_people_and_whole_timestamps(tmp_path, row, message):
+    truth = write(tmp_path / 'gt.csv', [row])
+    with pytest.raises(ValueError, match=message):
+        video_map_of_files(truth, DATA / 'pred.csv', DATA / 'action_list.txt')
