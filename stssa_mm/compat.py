@@ -189,5 +189,26 @@ def processes_without_gpu() -> bool:
     return True
 
 
+def suppression_without_gpu_kernel() -> bool:
+    """An mmcv that was compiled for CPUs has no non-maximum suppression for boxes on a GPU, which an RPN needs.
+
+    https://github.com/open-mmlab/mmdetection/issues/6765. The boxes are few: they go to the CPU and their
+    indices come back. Off where mmcv has the kernel, or there is no GPU.
+    """
+    from mmcv.ops import get_compiling_cuda_version
+    from mmcv.ops.nms import NMSop
+    upstream = NMSop.forward
+    if (not torch.cuda.is_available() or get_compiling_cuda_version() != 'not available'
+            or upstream.__module__ == __name__):
+        return False
+
+    def forward(ctx, bboxes, scores, *args):
+        """As upstream, on the CPU."""
+        return upstream(ctx, bboxes.cpu(), scores.cpu(), *args).to(bboxes.device)
+
+    NMSop.forward = staticmethod(forward)
+    return True
+
+
 WORK_AROUNDS = (missing_drn_localizer, checkpoints_under_weights_only, half_written_files, lost_last_checkpoint,
-                processes_without_gpu)
+                processes_without_gpu, suppression_without_gpu_kernel)

@@ -10,10 +10,12 @@ import signal
 import sys
 from pathlib import Path
 
+import mmcv.ops
 import mmengine.fileio
 import mmengine.runner
 import pytest
 import torch
+from mmcv.ops.nms import NMSop
 from mmengine.fileio import LocalBackend
 from mmengine.fileio.backends import local_backend
 from mmengine.logging.history_buffer import HistoryBuffer
@@ -35,7 +37,9 @@ def upstream(module, name):
 
 
 def test_every_work_around_of_this_stack_is_on_and_says_why():
-    assert compat.switched_on == [work_around.__name__ for work_around in compat.WORK_AROUNDS]
+    for_cpu, for_gpu = compat.processes_without_gpu, compat.suppression_without_gpu_kernel
+    elsewhere = for_cpu if torch.cuda.is_available() else for_gpu
+    assert compat.switched_on == [work.__name__ for work in compat.WORK_AROUNDS if work is not elsewhere]
     for work_around in compat.WORK_AROUNDS:
         text = inspect.getdoc(work_around)
         assert 'https://github.com/open-mmlab/' in text or 'Not reported upstream.' in text
@@ -367,3 +371,46 @@ def test_search_is_left_alone_where_upstream_gives_none(monkeypatch):
     before = runner.find_latest_checkpoint
     assert compat.lost_last_checkpoint() is False
     assert runner.find_latest_checkpoint is before and checkpoint.find_latest_checkpoint is healthy
+
+
+# suppression_without_gpu_kernel
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Say whether there is a GPU, and whether mmcv was compiled for one."""
+    monkeypatch.setattr(NMSop, 'forward', staticmethod(NMSop.forward))  # put back at the end
+
+    def choose(gpu, compiled):
+        monkeypatch.setattr(torch.cuda, 'is_available', lambda: gpu)
+        monkeypatch.setattr(mmcv.ops, 'get_compiling_cuda_version', lambda: '12.1' if compiled else 'not available')
+
+    return choose
+
+
+class OnGpu:
+    """Stands for a tensor that mmcv cannot take where it is."""
+
+    def __init__(self, tensor):
+        self.tensor, self.device = tensor, tensor.device
+
+    def cpu(self):
+        return self.tensor
+
+
+def test_suppression_goes_to_the_cpu_where_the_gpu_has_no_kernel(machine):
+    boxes = torch.tensor([[0.0, 0, 10, 10], [1, 0, 10, 10], [20, 20, 30, 30]])
+    scores = torch.tensor([0.5, 0.9, 0.1])
+    machine(gpu=True, compiled=False)
+    assert compat.suppression_without_gpu_kernel() is True
+    assert compat.suppression_without_gpu_kernel() is False  # not twice
+    assert NMSop.forward(None, OnGpu(boxes), OnGpu(scores), 0.5, 0, 0, -1).tolist() == [1, 2]
+    assert mmcv.ops.nms(boxes, scores, 0.5)[1].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(('gpu', 'compiled'), [(False, False), (True, True)])
+def test_suppression_is_left_alone_without_a_gpu_or_with_its_kernel(machine, gpu, compiled):
+    machine(gpu, compiled)
+    before = NMSop.forward
+    assert compat.suppression_without_gpu_kernel() is False
+    assert NMSop.forward is before

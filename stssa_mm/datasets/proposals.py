@@ -2,7 +2,7 @@
 import json
 from itertools import groupby
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import decord
 import numpy as np
@@ -103,17 +103,38 @@ def read_key_frames(file: Path) -> List[Tuple[str, int]]:
     return list(found)
 
 
-def detect_people(key_frames: Sequence[KeyFrame], files: Dict[str, Path], detector: PersonDetector, partial: Path,
-                  selection: Selection = SELECTION, batch_size: int = 8) -> Dict[str, np.ndarray]:
+class FramePeople:
+    """Candidates for people on the key frames of videos, by a detector that looks at the frame alone.
+
+    Args:
+        files (dict[str, Path]): The video of each id.
+        detector (PersonDetector): Finds the people.
+    """
+
+    def __init__(self, files: Dict[str, Path], detector: PersonDetector) -> None:
+        self.name = detector.name
+        self._files, self._detector = files, detector
+        self._video, self._reader = None, None
+
+    def __call__(self, key_frames: Sequence[KeyFrame]) -> List[np.ndarray]:
+        """Of each key frame of one video (n, 5): x1, y1, x2, y2, relative, and the score."""
+        video = key_frames[0].video
+        if video != self._video:
+            self._video, self._reader = video, open_video(self._files[video])
+        return self._detector(_read_frames(self._reader, key_frames, self._files[video]))
+
+
+def detect_people(key_frames: Sequence[KeyFrame], find: Callable[[Sequence[KeyFrame]], List[np.ndarray]],
+                  partial: Path, selection: Selection = SELECTION, batch_size: int = 8) -> Dict[str, np.ndarray]:
     """Proposals of key frames. What is found is noted batch by batch; a later call goes on from there.
 
     Args:
         key_frames (Sequence[KeyFrame]): Those of a video next to each other.
-        files (dict[str, Path]): The video of each id.
-        detector (PersonDetector): Finds the people.
+        find (Callable): Gives the candidates of key frames of one video, as :class:`FramePeople` does; its ``name``
+            tells it apart where work is resumed.
         partial (Path): Where finished batches are noted, one key frame a line. It stays.
         selection (Selection): Which boxes are taken. Defaults to ``SELECTION``.
-        batch_size (int): Frames of a video that are read and detected at a time. Defaults to 8.
+        batch_size (int): Key frames of a video that are seen to at a time. Defaults to 8.
 
     Returns:
         dict[str, np.ndarray]: For :func:`write_proposals`; (0, 5) where nobody is found.
@@ -124,20 +145,18 @@ def detect_people(key_frames: Sequence[KeyFrame], files: Dict[str, Path], detect
     selection.check()
     if batch_size < 1:
         raise ValueError(f'batch_size={batch_size}: expected 1 or more')
-    header = {'detector': detector.name, **selection._asdict()}
+    header = {'detector': find.name, **selection._asdict()}
     done = _read_partial(partial, header)
     todo = [key_frame for key_frame in key_frames if key_frame not in done]
     with open(partial, 'a') as file, tqdm(total=len(key_frames), initial=len(key_frames) - len(todo), unit='frame',
                                           desc='finding people', mininterval=1) as bar:
         if not file.tell():
             file.write(json.dumps(header) + '\n')
-        for video, group in groupby(todo, key=lambda key_frame: key_frame.video):
+        for _, group in groupby(todo, key=lambda key_frame: key_frame.video):
             group = list(group)
-            reader = open_video(files[video])
             for start in range(0, len(group), batch_size):
                 batch = group[start:start + batch_size]
-                candidates = detector(_read_frames(reader, batch, files[video]))
-                for key_frame, boxes in zip(batch, candidates):
+                for key_frame, boxes in zip(batch, find(batch)):
                     done[key_frame] = select_people(boxes, *selection)
                 file.write(''.join(json.dumps([*frame, done[frame].tolist()]) + '\n' for frame in batch))
                 file.flush()
@@ -181,13 +200,13 @@ def _read_frames(reader: decord.VideoReader, key_frames: Sequence[KeyFrame], fil
 def make_proposals(key_frame_file: Path, videos: Path, detector: PersonDetector, out: Path, unit: str = 'seconds',
                    timestamp_start: Optional[int] = None, selection: Selection = SELECTION,
                    batch_size: int = 8) -> dict:
-    """Write the proposals of AVA-form data. A killed call loses at most a batch when it is repeated.
+    """Write the proposals of AVA-form data, by a detector that looks at key frames.
 
     Args:
         key_frame_file (Path): An annotation csv, or a list of key frames.
         videos (Path): Folder of the videos.
         detector (PersonDetector): Finds the people.
-        out (Path): The proposal file, .pkl, .npz or .csv. Unfinished work is kept beside it.
+        out (Path): The proposal file: see :func:`find_and_write`.
         unit (str): Of the timestamps: ``'seconds'`` or ``'frames'``. Defaults to ``'seconds'``.
         timestamp_start (int, optional): The timestamp of a video's first frame. Defaults to 900 for seconds, as in AVA,
             and to 1 for frames.
@@ -195,13 +214,12 @@ def make_proposals(key_frame_file: Path, videos: Path, detector: PersonDetector,
         batch_size (int): Frames detected at a time. Defaults to 8.
 
     Returns:
-        dict: ``key_frames``, ``people``, and ``empty`` (list[str]): the key frames without anybody.
+        dict: As :func:`find_and_write`.
 
     Raises:
         FileNotFoundError: If a video is not there.
         ValueError: If a file or an argument is not as it should be.
     """
-    out = Path(out)
     check_proposal_suffix(out)
     if timestamp_start is None:
         timestamp_start = {'seconds': 900, 'frames': 1}[unit]
@@ -212,9 +230,28 @@ def make_proposals(key_frame_file: Path, videos: Path, detector: PersonDetector,
         rates = {video: open_video(file).get_avg_fps() for video, file in files.items()}
     key_frames = [KeyFrame(video, timestamp, round((timestamp - timestamp_start) * rates[video]))
                   for video, timestamp in wanted]
+    return find_and_write(key_frames, FramePeople(files, detector), out, selection, batch_size)
+
+
+def find_and_write(key_frames: Sequence[KeyFrame], find: Callable[[Sequence[KeyFrame]], List[np.ndarray]], out: Path,
+                   selection: Selection = SELECTION, batch_size: int = 8) -> dict:
+    """Write the people of key frames as proposals. A killed call loses at most a batch when it is repeated.
+
+    Args:
+        key_frames, find, selection, batch_size: See :func:`detect_people`.
+        out (Path): The proposal file, .pkl, .npz or .csv. Unfinished work is kept beside it.
+
+    Returns:
+        dict: ``key_frames``, ``people``, and ``empty`` (list[str]): the key frames without anybody.
+
+    Raises:
+        ValueError: If the file's name has another extension, and see :func:`detect_people`.
+    """
+    out = Path(out)
+    check_proposal_suffix(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f'{out.name}.part')
-    proposals = detect_people(key_frames, files, detector, partial, selection, batch_size)
+    proposals = detect_people(key_frames, find, partial, selection, batch_size)
     write_proposals(out, proposals)
     partial.unlink()
     return dict(

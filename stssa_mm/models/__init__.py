@@ -1,2 +1,3 @@
+from .dense_heads import *  # noqa: F403
 from .detectors import *  # noqa: F403
 from .roi_heads import *  # noqa: F403

@@ -5,6 +5,7 @@ import pytest
 from datasets.video_files import SIZE, Squares, write_squares
 
 from stssa_mm.datasets.proposals import (
+    FramePeople,
     KeyFrame,
     Selection,
     detect_people,
@@ -97,7 +98,7 @@ def test_killed_work_goes_on_where_it_was(videos, key_frames, tmp_path):
 def test_unfinished_work_of_another_kind_is_not_taken(videos, tmp_path, text, message):
     (tmp_path / 'x.part').write_text(text)
     with pytest.raises(ValueError, match=f'^{tmp_path}/x.part: {message}.*delete it to start again$'):
-        detect_people([KeyFrame('a', 1, 0)], {'a': videos / 'a.mp4'}, Squares(), tmp_path / 'x.part')
+        detect_people([KeyFrame('a', 1, 0)], FramePeople({'a': videos / 'a.mp4'}, Squares()), tmp_path / 'x.part')
     assert (tmp_path / 'x.part').read_text() == text
 
 

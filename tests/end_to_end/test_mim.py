@@ -14,7 +14,10 @@ from conftest import REPO
 TOY = REPO / 'configs' / 'stssa_toy.py'
 
 
-def options(toy, **extra):
+FASTER_RCNN = REPO / 'configs' / 'stssa_toy_faster-rcnn.py'
+
+
+def options(toy, proposals=True, **extra):
     """--cfg-options for the small toy set and a thin trunk."""
     pairs = {'train_cfg.val_interval': 1, 'train_cfg.max_epochs': 2, 'model.backbone.base_channels': 8,
              'model.roi_head.shared_head.in_channels': 64, 'default_hooks.logger.interval': 1}
@@ -23,9 +26,10 @@ def options(toy, **extra):
         dataset = f'{split}_dataloader.dataset'
         pairs |= {f'{dataset}.ann_file': toy / 'annotations' / f'{name}.csv',
                   f'{dataset}.exclude_file': toy / 'annotations' / f'{name}_excluded_timestamps.csv',
-                  f'{dataset}.proposal_file': toy / 'annotations' / f'{name}_proposals.pkl',
                   f'{dataset}.label_file': toy / 'annotations' / 'action_list.pbtxt',
                   f'{dataset}.data_prefix.img': toy / 'videos'}
+        if proposals:
+            pairs |= {f'{dataset}.proposal_file': toy / 'annotations' / f'{name}_proposals.pkl'}
         if split != 'train':
             pairs |= {f'{split}_evaluator.ann_file': toy / 'annotations' / 'val.csv',
                       f'{split}_evaluator.exclude_file': toy / 'annotations' / 'val_excluded_timestamps.csv',
@@ -150,6 +154,22 @@ def test_killed_and_resumed_run_ends_with_the_weights_of_an_undisturbed_one(mome
     assert not (work_dir / 'epoch_2.pth').exists()
     mim('train', 'mmaction', TOY, '--work-dir', work_dir, '--resume', *options(toy))
     assert_same_weights(weights(trained / 'epoch_2.pth'), weights(work_dir / 'epoch_2.pth'))
+
+
+def test_faster_rcnn_trains_resumes_and_tests_in_two_processes(mim, toy, tmp_path):
+    """Its samplers draw at random: a run resumed after an epoch ends with the weights of the undisturbed one."""
+    extra = options(toy, proposals=False, **{'model.rpn_head.in_channels': 64, 'model.train_cfg.rcnn.sampler.num': 4,
+                                            'model.test_cfg.rpn.max_per_img': 8})
+    mim('train', 'mmaction', FASTER_RCNN, '--work-dir', tmp_path / 'run', '--seed', 3, *extra)
+    for key in ('loss_rpn_cls', 'loss_rpn_bbox', 'loss_action_cls', 'loss_bbox'):
+        assert len(logged(tmp_path / 'run', key)) == 4 and all(value > 0 for value in logged(tmp_path / 'run', key))
+    undisturbed = (tmp_path / 'run' / 'epoch_2.pth').rename(tmp_path / 'undisturbed.pth')
+    overall = logged(tmp_path / 'run', 'mAP/overall')[-1]
+    mim('train', 'mmaction', FASTER_RCNN, '--work-dir', tmp_path / 'run', '--resume', *extra)
+    assert_same_weights(weights(undisturbed), weights(tmp_path / 'run' / 'epoch_2.pth'))
+    mim('test', 'mmaction', FASTER_RCNN, '--checkpoint', undisturbed, '--work-dir', tmp_path / 'test', '--launcher',
+        'pytorch', '--gpus', 2, *extra)
+    assert metrics_of(tmp_path / 'test')['mAP/overall'] == pytest.approx(overall, abs=1e-6)
 
 
 def test_hostile_checkpoint_is_refused_and_runs_nothing(mim, toy, tmp_path):

@@ -1,4 +1,4 @@
-"""Random numbers of an epoch depend on the seed and the epoch alone."""
+"""Random numbers of training depend on the seed, the epoch and the iteration alone."""
 import random
 from types import SimpleNamespace
 
@@ -15,21 +15,22 @@ def runner():
     seeds = []
     dataset = SimpleNamespace(seed_samples=lambda seed, epoch: seeds.append((seed, epoch)))
     dataloader = SimpleNamespace(dataset=dataset, sampler=SimpleNamespace(seed=99))
-    return SimpleNamespace(seed=5, epoch=0, train_loop=SimpleNamespace(dataloader=dataloader), seeds=seeds)
+    return SimpleNamespace(seed=5, epoch=0, iter=0, train_loop=SimpleNamespace(dataloader=dataloader), seeds=seeds)
 
 
 def numbers():
     return random.random(), np.random.rand(), torch.rand(1).item()
 
 
-def test_same_seed_and_epoch_give_the_same_numbers_whatever_was_drawn_before(runner):
+def test_same_seed_and_iteration_give_the_same_numbers_whatever_was_drawn_before(runner):
     hook, drawn = STSSASampleSeedHook(), {}
-    for seed, epoch in ((5, 0), (5, 1), (6, 0), (5, 0)):
-        runner.seed, runner.epoch = seed, epoch
+    for seed, iteration in ((5, 0), (5, 1), (6, 0), (5, 0)):
+        runner.seed, runner.iter = seed, iteration
         hook.before_train_epoch(runner)
-        values = numbers()
-        assert drawn.setdefault((seed, epoch), values) == values
         numbers()
+        hook.before_train_iter(runner, 0)
+        values = numbers()
+        assert drawn.setdefault((seed, iteration), values) == values
     assert len(set(drawn.values())) == 3
 
 

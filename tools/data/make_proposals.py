@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from stssa_mm.apis.region_proposals import make_region_proposals, proposes_regions
 from stssa_mm.datasets.person_detectors import open_person_detector
 from stssa_mm.datasets.proposals import SELECTION, Selection, make_proposals
 
@@ -17,10 +18,13 @@ def main():
     parser.add_argument('key_frames', type=Path, help='annotation csv, or lines "video,timestamp"')
     parser.add_argument('videos', type=Path, help='folder of the videos: <video id>, or <video id>.<any extension>')
     parser.add_argument('out', type=Path, help='proposal file: .pkl, .npz or .csv')
-    parser.add_argument('--detector', type=Path, required=True, help='ONNX file of YOLOX, or a config of mmdet')
-    parser.add_argument('--checkpoint', help='of the mmdet config')
-    parser.add_argument('--device', default='cpu', help='of the mmdet detector: cpu, cuda:0 (default: cpu)')
-    parser.add_argument('--timestamps', choices=('seconds', 'frames'), default='seconds', help='default: seconds')
+    parser.add_argument('--detector', type=Path, required=True,
+                        help='ONNX file of YOLOX, a config of mmdet, or one of an STSSAFasterRCNN, whose region '
+                        'proposals are taken')
+    parser.add_argument('--checkpoint', help='of the config')
+    parser.add_argument('--device', default='cpu', help='of the config: cpu, cuda:0 (default: cpu)')
+    parser.add_argument('--timestamps', choices=('seconds', 'frames'), default='seconds',
+                        help="default: seconds. An STSSAFasterRCNN reads them as its config does")
     parser.add_argument('--timestamp-start', type=int,
                         help="timestamp of a video's first frame (default: 900 for seconds, 1 for frames)")
     parser.add_argument('--score-thr', type=float, default=SELECTION.score_thr, help=f'default: {SELECTION.score_thr}')
@@ -29,11 +33,15 @@ def main():
                         help=f'boxes a frame at most (default: {SELECTION.max_people})')
     parser.add_argument('--batch-size', type=int, default=8, help='frames at a time (default: 8)')
     args = parser.parse_args()
+    selection = Selection(args.score_thr, args.nms_thr, args.max_people)
     try:
-        detector = open_person_detector(args.detector, args.checkpoint, args.device)
-        summary = make_proposals(args.key_frames, args.videos, detector, args.out, args.timestamps,
-                                 args.timestamp_start, Selection(args.score_thr, args.nms_thr, args.max_people),
-                                 args.batch_size)
+        if args.detector.suffix == '.py' and args.checkpoint and proposes_regions(args.detector):
+            summary = make_region_proposals(args.detector, args.checkpoint, args.key_frames, args.videos, args.out,
+                                            selection, args.batch_size, args.device)
+        else:
+            detector = open_person_detector(args.detector, args.checkpoint, args.device)
+            summary = make_proposals(args.key_frames, args.videos, detector, args.out, args.timestamps,
+                                     args.timestamp_start, selection, args.batch_size)
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f'make_proposals.py: {error}')
     print(f'{args.out}: {summary["people"]} people on {summary["key_frames"]} key frames')

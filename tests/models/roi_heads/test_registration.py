@@ -8,6 +8,10 @@ from mmengine.registry import DefaultScope
 
 from stssa_mm import models, registry
 
+RPN = dict(
+    type='STSSARPNHead',
+    in_channels=32,
+    anchor_generator=dict(type='AnchorGenerator', scales=[2], ratios=[1.0], strides=[16]))
 CONFIGS = [
     dict(type='STSSANeck', in_channels=16, dims=8, layers=1),
     dict(type='STSSABBoxHead', dims=8, num_classes=6),
@@ -17,6 +21,22 @@ CONFIGS = [
         bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=3),
         shared_head=dict(type='STSSANeck', in_channels=16, dims=8, layers=1),
         bbox_head=dict(type='STSSABBoxHead', dims=8, num_classes=6)),
+    dict(type='STSSADetectionBBoxHead', dims=8, num_classes=6),
+    dict(
+        type='STSSADetectionRoIHead',
+        bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=3),
+        bbox_head=dict(type='STSSADetectionBBoxHead', dims=8, num_classes=6)),
+    RPN,
+    dict(
+        type='STSSAFasterRCNN',
+        backbone=dict(type='mmaction.ResNet3dSlowOnly', depth=18, pretrained=None, base_channels=4),
+        rpn_head=RPN,
+        roi_head=dict(
+            type='STSSADetectionRoIHead',
+            bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=3),
+            bbox_head=dict(type='STSSADetectionBBoxHead', dims=32, num_classes=6)),
+        train_cfg=None,
+        test_cfg=dict(rpn=None, rcnn=None)),
     dict(
         type='STSSAFastRCNN',
         backbone=dict(type='mmaction.ResNet3dSlowOnly', depth=18, pretrained=None, base_channels=4),

@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from tqdm import tqdm
 
 from stssa_mm.datasets.person_detectors import PersonDetector
-from stssa_mm.datasets.proposals import SELECTION, KeyFrame, Selection, detect_people
+from stssa_mm.datasets.proposals import SELECTION, FramePeople, KeyFrame, Selection, detect_people
 
 from ..ava_form import (
     Row,
@@ -85,8 +85,8 @@ def write_dataset(videos: Sequence[LabelledVideo], out: Path, base_config: Path,
     partial = annotations / 'detections.part'
     detections = {}
     if detector is not None:
-        detections = detect_people([frame for frames in key_frames.values() for frame in frames], files, detector,
-                                   partial, selection, batch_size)
+        detections = detect_people([frame for frames in key_frames.values() for frame in frames],
+                                   FramePeople(files, detector), partial, selection, batch_size)
     rows: Dict[str, List[Row]] = {}
     classes = sorted(set.union(*labels.values()))
     for video in videos:

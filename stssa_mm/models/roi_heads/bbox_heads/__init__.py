@@ -1,3 +1,4 @@
 from .stssa_bbox_head import STSSABBoxHead
+from .stssa_detection_bbox_head import STSSADetectionBBoxHead
 
-__all__ = ['STSSABBoxHead']
+__all__ = ['STSSABBoxHead', 'STSSADetectionBBoxHead']

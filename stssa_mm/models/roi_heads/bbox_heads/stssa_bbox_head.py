@@ -60,19 +60,32 @@ class STSSABBoxHead(BBoxHeadAVA):
         Returns:
             dict: ``loss_bbox`` (dict of losses) and ``bbox_targets``.
         """
+        self.check_labels(sampling_results)
+        first = int(self.background_class)  # upstream's loss takes the RoIs that have an action
+        if any(result.pos_gt_labels[..., first:].any() for result in sampling_results):
+            return super().loss_and_target(cls_score, rois, sampling_results, rcnn_train_cfg, **kwargs)
+        losses = self.accuracies(cls_score[:0], cls_score[:0])
+        losses['loss_action_cls'] = cls_score[:0].sum()
+        return dict(loss_bbox=losses, bbox_targets=None)
+
+    def check_labels(self, sampling_results: list) -> None:
+        """Raises ValueError where the dataset has another number of classes than this head."""
         for result in sampling_results:
             if result.pos_gt_labels.ndim == 2 and result.pos_gt_labels.shape[1] != self.num_classes:
                 raise ValueError(f'model.roi_head.bbox_head.num_classes={self.num_classes}, but the dataset has '
                                  f'num_classes={result.pos_gt_labels.shape[1]}: set both to the classes + 1')
-        first = int(self.background_class)  # upstream's loss takes the RoIs that have an action
-        if any(result.pos_gt_labels[..., first:].any() for result in sampling_results):
-            return super().loss_and_target(cls_score, rois, sampling_results, rcnn_train_cfg, **kwargs)
-        zero = torch.zeros_like(cls_score.detach().sum())
-        losses = {'recall@thr=0.5': zero, 'prec@thr=0.5': zero}
-        for k in self.topk:
-            losses.update({f'recall@top{k}': zero, f'prec@top{k}': zero})
-        losses['loss_action_cls'] = cls_score[:0].sum()
-        return dict(loss_bbox=losses, bbox_targets=None)
+
+    def accuracies(self, cls_score: Tensor, labels: Tensor) -> dict:
+        """Recall and precision for the log, zeros over no RoI: of scores (R, K) and labels (R, K) of K classes."""
+        if len(labels):
+            recall, precision, recalls, precisions = self.topk_accuracy(cls_score, labels)
+        else:  # upstream has nan
+            zero = torch.zeros((), device=cls_score.device)
+            recall, precision, recalls, precisions = zero, zero, [zero] * len(self.topk), [zero] * len(self.topk)
+        log = {'recall@thr=0.5': recall, 'prec@thr=0.5': precision}
+        for k, *values in zip(self.topk, recalls, precisions):
+            log[f'recall@top{k}'], log[f'prec@top{k}'] = values
+        return log
 
     def _predict_by_feat_single(self, roi: Tensor, cls_score: Tensor, *args, **kwargs):
         if self.background_class and not self.multilabel:  # the softmax of the loss leaves the background out

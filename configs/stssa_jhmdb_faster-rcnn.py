@@ -1,0 +1,30 @@
+# JHMDB split 1 without given boxes: whole frames instead of crops around the people.
+_base_ = ['./stssa_jhmdb.py', './_base_/faster_rcnn.py']
+
+model = dict(
+    type='STSSAFasterRCNN',
+    rpn_head=dict(_base_.rpn_head, in_channels=256, feat_channels=256),
+    roi_head=dict(type='STSSADetectionRoIHead', bbox_head=dict(type='STSSADetectionBBoxHead')),
+    train_cfg=_base_.detection_train_cfg,
+    test_cfg=_base_.detection_test_cfg)
+
+train_pipeline = [
+    dict(type='STSSAVideoInit'),
+    dict(type='STSSASampleFrames', clip_len=16, frame_interval=2),
+    dict(type='STSSAVideoDecode'),
+    dict(type='RandomRescale', scale_range=(112, 144)),
+    dict(type='Flip', flip_ratio=0.5),
+    dict(type='FormatShape', input_format='NCTHW', collapse=True),
+    dict(type='PackActionInputs')
+]
+val_pipeline = [
+    dict(type='STSSAVideoInit'),
+    dict(type='STSSASampleFrames', clip_len=16, frame_interval=2, test_mode=True),
+    dict(type='STSSAVideoDecode'),
+    dict(type='Resize', scale=(-1, 128)),
+    dict(type='FormatShape', input_format='NCTHW', collapse=True),
+    dict(type='PackActionInputs')
+]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline, proposal_file=None))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline, proposal_file=None))
+test_dataloader = val_dataloader

@@ -1,0 +1,3 @@
+from .stssa_rpn_head import STSSARPNHead
+
+__all__ = ['STSSARPNHead']
