@@ -5,14 +5,14 @@ model = dict(
     type='STSSAFasterRCNN',
     rpn_head=dict(_base_.rpn_head, in_channels=256, feat_channels=256),
     roi_head=dict(type='STSSADetectionRoIHead', bbox_head=dict(type='STSSADetectionBBoxHead')),
-    train_cfg=_base_.detection_train_cfg,
-    test_cfg=_base_.detection_test_cfg)
+    train_cfg=dict(_base_.detection_train_cfg),
+    test_cfg=dict(_base_.detection_test_cfg))
 
 train_pipeline = [
     dict(type='STSSAVideoInit'),
     dict(type='STSSASampleFrames', clip_len=16, frame_interval=2),
     dict(type='STSSAVideoDecode'),
-    dict(type='RandomRescale', scale_range=(112, 144)),
+    dict(type='RandomRescale', scale_range=(104, 120)),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW', collapse=True),
     dict(type='PackActionInputs')
@@ -21,7 +21,7 @@ val_pipeline = [
     dict(type='STSSAVideoInit'),
     dict(type='STSSASampleFrames', clip_len=16, frame_interval=2, test_mode=True),
     dict(type='STSSAVideoDecode'),
-    dict(type='Resize', scale=(-1, 128)),
+    dict(type='Resize', scale=(-1, 112)),
     dict(type='FormatShape', input_format='NCTHW', collapse=True),
     dict(type='PackActionInputs')
 ]

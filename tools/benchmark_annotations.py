@@ -64,6 +64,36 @@ def run_child(side, annotations, *options):
     return json.loads(result.stdout.splitlines()[-1])
 
 
+def benchmark_annotations(repeats, scale=1.0, annotations=None):
+    """Measure, print and return ``annotations_speedup``, ``annotations_memory_ratio`` and what they come from."""
+    with tempfile.TemporaryDirectory() as folder:
+        if annotations is None:
+            annotations = Path(folder, 'annotations.csv')
+            rows, key_frames = int(ROWS * scale), int(KEY_FRAMES * scale)
+            make_annotations(annotations, rows, key_frames, VIDEOS)
+            print(f'annotations: {rows:,} made rows on {key_frames:,} key frames; {repeats} runs of each side in turn',
+                  flush=True)
+        reports = {side: [] for side in SIDES}
+        for _ in range(repeats):
+            for side in SIDES:
+                reports[side].append(run_child(side, annotations))
+                print(f'{side:10}' + '{s:8.2f} s, processor {cpu_s:8.2f} s, {key_frames:,} key frames'.format(
+                    **reports[side][-1]), flush=True)
+        watched = {side: run_child(side, annotations, '--memory') for side in SIDES}
+    median = {side: {key: statistics.median(report[key] for report in reports[side]) for key in ('s', 'cpu_s')}
+              for side in SIDES}
+    for side in SIDES:
+        print(f'{side:10}{median[side]["s"]:8.2f} s {watched[side]["mb"]:8.0f} MiB, at the peak '
+              f'{watched[side]["peak_mb"]:8.0f} MiB')
+    return {
+        'annotations_speedup': round(median['mmaction2']['s'] / median['ours']['s'], 1),
+        'annotations_memory_ratio': round(watched['ours']['peak_mb'] / watched['mmaction2']['peak_mb'], 3),
+        'annotations_cpu_speedup': round(median['mmaction2']['cpu_s'] / median['ours']['cpu_s'], 1),
+        **{f'annotations_{side}_{key}': round(value, 2) for side in SIDES for key, value in (
+            *median[side].items(), ('mb', watched[side]['mb']), ('peak_mb', watched[side]['peak_mb']))},
+    }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--annotations', type=Path, help='csv in AVA\'s form, 80 classes (default: made)')
@@ -75,34 +105,9 @@ def main():
     if args.child:
         child(args.child, str(args.annotations), args.memory)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        annotations = args.annotations or Path(folder, 'annotations.csv')
-        if not args.annotations:
-            rows, key_frames = int(ROWS * args.scale), int(KEY_FRAMES * args.scale)
-            make_annotations(annotations, rows, key_frames, VIDEOS)
-            print(f'made {rows:,} rows on {key_frames:,} key frames')
-        print(f'{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python '
-              f'{platform.python_version()}, numpy {np.__version__}, pandas {pd.__version__}; {args.repeats} runs of '
-              'each side in turn', flush=True)
-        reports = {side: [] for side in SIDES}
-        for _ in range(args.repeats):
-            for side in SIDES:
-                reports[side].append(run_child(side, annotations))
-                print(f'{side:10}' + '{s:8.2f} s, processor {cpu_s:8.2f} s, {key_frames:,} key frames'.format(
-                    **reports[side][-1]), flush=True)
-        watched = {side: run_child(side, annotations, '--memory') for side in SIDES}
-    median = {side: {key: statistics.median(report[key] for report in reports[side]) for key in ('s', 'cpu_s')}
-              for side in SIDES}
-    for side in SIDES:
-        print(f'{side:10}{median[side]["s"]:8.2f} s {watched[side]["mb"]:8.0f} MiB, at the peak '
-              f'{watched[side]["peak_mb"]:8.0f} MiB')
-    print(json.dumps({
-        'annotations_speedup': round(median['mmaction2']['s'] / median['ours']['s'], 1),
-        'annotations_memory_ratio': round(watched['ours']['peak_mb'] / watched['mmaction2']['peak_mb'], 3),
-        'annotations_cpu_speedup': round(median['mmaction2']['cpu_s'] / median['ours']['cpu_s'], 1),
-        **{f'{side}_{key}': round(value, 2) for side in SIDES for key, value in (
-            *median[side].items(), ('mb', watched[side]['mb']), ('peak_mb', watched[side]['peak_mb']))},
-    }))
+    print(f'{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python '
+          f'{platform.python_version()}, numpy {np.__version__}, pandas {pd.__version__}')
+    print(json.dumps(benchmark_annotations(args.repeats, args.scale, args.annotations)))
 
 
 if __name__ == '__main__':

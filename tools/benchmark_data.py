@@ -7,9 +7,15 @@ every clip (32 frames 2 apart), in turn, and the frames are checked to be equal.
 - ``random_clip_ratio``: our time / MMAction2's, medians of clips around random seconds of the video;
 - ``in_order_speedup``: MMAction2's time / ours, totals of clips around neighbouring seconds, as a test reads a video
   (totals, because ours decodes several seconds at once).
+
+Annotations: a made csv of AVA v2.1 train's size, see ``benchmark_annotations.py``, which also runs alone:
+
+- ``annotations_speedup``: MMAction2's time / ours, medians;
+- ``annotations_memory_ratio``: our growth in memory to the peak / MMAction2's.
 """
 import argparse
 import json
+import os
 import platform
 import shutil
 import statistics
@@ -21,6 +27,7 @@ from pathlib import Path
 import decord
 import numpy as np
 import torch
+from benchmark_annotations import benchmark_annotations
 from mmaction.datasets.transforms import DecordDecode, DecordInit, SampleAVAFrames
 from tqdm import tqdm
 
@@ -120,12 +127,15 @@ def cpu_model():
 
 def parse_args():
     parser = argparse.ArgumentParser(description='Time of reading data, ours against MMAction2')
+    parser.add_argument('--repeats', type=int, default=3, help='of reading annotations (default: %(default)s)')
+    parser.add_argument('--scale', type=float, default=1,
+                        help="of the annotations: 1 is AVA v2.1 train's size (default: %(default)s)")
     parser.add_argument('--seconds', type=int, default=900, help='length of the video (default: %(default)s)')
     parser.add_argument('--clips', type=int, default=20, help='random clips (default: %(default)s)')
     parser.add_argument('--in-order', type=int, default=120, metavar='SECONDS',
                         help='neighbouring seconds from the middle, 0 for all of the video (default: %(default)s)')
     args = parser.parse_args()
-    for name, least in (('seconds', 2), ('clips', 1), ('in_order', 0)):
+    for name, least in (('repeats', 1), ('seconds', 2), ('clips', 1), ('in_order', 0)):
         if getattr(args, name) < least:
             parser.error(f'--{name.replace("_", "-")} {getattr(args, name)}: expected {least} or more')
     return args
@@ -133,9 +143,9 @@ def parse_args():
 
 def main():
     args = parse_args()
-    print(f'{cpu_model()}, decord {decord.__version__}, numpy {np.__version__}, torch {torch.__version__}')
-    results = benchmark_video(args)
-    print(json.dumps(results))
+    print(f'{cpu_model()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, decord {decord.__version__}, numpy '
+          f'{np.__version__}, torch {torch.__version__}', flush=True)
+    print(json.dumps({**benchmark_annotations(args.repeats, args.scale), **benchmark_video(args)}))
 
 
 if __name__ == '__main__':

@@ -38,7 +38,7 @@ class Run(NamedTuple):
         config (Config): As the run left it.
         seed (int): None where neither config nor log says it.
         mean_ap (float): From 0 to 1, of the newest test, or else of the last validation; None if there is none.
-        data (str): The annotation file that the figure rests on, and what of the two it is.
+        data (str): The annotation file that the figure rests on, what of the two it is, and by which rule.
     """
     folder: Path
     name: str
@@ -74,12 +74,18 @@ def _figure(work_dir: Path, config: Config) -> Tuple[Optional[float], str]:
         pass
     else:
         tested = Config.fromfile(file.parent / 'vis_data' / 'config.py')  # of the test, which may have other data
-        return json.loads(file.read_text())[MEAN], f'{tested.test_evaluator.ann_file}, test'
+        return json.loads(file.read_text())[MEAN], _basis(tested.test_evaluator, 'test')
     try:
         validations = [line[MEAN] for line in read_scalars(work_dir) if MEAN in line]
     except FileNotFoundError:
         validations = []
-    return (validations[-1], f'{config.val_evaluator.ann_file}, validation') if validations else (None, '')
+    return (validations[-1], _basis(config.val_evaluator, 'validation')) if validations else (None, '')
+
+
+def _basis(evaluator: ConfigDict, step: str) -> str:
+    """What a figure rests on: annotation file, step and rule."""
+    rule = evaluator.get('rule', 'activitynet') if evaluator.type == 'STSSAAVAMetric' else 'mmaction2'
+    return f'{evaluator.ann_file}, {step}, rule {rule}'
 
 
 def _seed(work_dir: Path, config: Config) -> Optional[int]:

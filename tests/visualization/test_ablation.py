@@ -44,18 +44,26 @@ def test_mean_and_deviation_over_seeds(tmp_path):
     folders = [write_run(tmp_path / str(seed), seed, test) for seed, test in ((0, 0.9), (1, 0.8), (2, 0.7))]
     row, = ablation_table(folders)
     assert (row['config'], row['mAP'], row['std'], row['seeds']) == ('stssa_toy', '80.0', '10.0', '0 1 2')
-    assert row['data'] == 'data/toy/annotations/val.csv, test' and row['paper, AVA v2.1'] == ''
+    assert row['data'] == 'data/toy/annotations/val.csv, test, rule activitynet' and row['paper, AVA v2.1'] == ''
     assert (row['parameters (M)'], row['GMAC a RoI'], row['trunk GMAC a clip']) == (
         '1.8', '0.37', '56.0 (16 x 256 x 256)')
 
 
 def test_last_validation_where_there_is_no_test(tmp_path):
     row, = ablation_table([write_run(tmp_path / 'run', validations=(0.3, 0.5))])
-    assert (row['mAP'], row['std'], row['data']) == ('50.0', '', 'data/toy/annotations/val.csv, validation')
+    assert (row['mAP'], row['std']) == ('50.0', '')
+    assert row['data'] == 'data/toy/annotations/val.csv, validation, rule activitynet'
+
+
+def test_rule_of_other_metrics_is_mmaction2s(tmp_path):
+    folder = write_run(tmp_path / 'run', validations=(0.3, ))
+    config = folder / 'stssa_toy.py'
+    config.write_text(config.read_text() + "val_evaluator = dict(type='AVAMetric')\n")
+    assert read_run(folder).data == 'data/toy/annotations/val.csv, validation, rule mmaction2'
 
 
 def test_data_is_that_of_the_test(tmp_path):
-    assert read_run(write_run(tmp_path / 'run', test=0.4, test_data='other.csv')).data == 'other.csv, test'
+    assert read_run(write_run(tmp_path / 'run', test=0.4, test_data='other.csv')).data == 'other.csv, test, rule activitynet'
 
 
 def test_seed_of_the_log_where_the_config_has_none(tmp_path):
@@ -99,8 +107,8 @@ def test_clip(name, clip):
 @pytest.mark.parametrize(('second', 'message'), [
     (dict(seed=0, test=0.5), 'with seed 0: a deviation over seeds needs different ones'),
     (dict(seed=1, test=0.5, layers=1), 'their model differs: give the variant'),
-    (dict(seed=1, test=0.5, test_data='other.csv'), r'their data differs \(data/toy/annotations/val.csv, test; other'),
-    (dict(seed=1, validations=(0.5, )), 'val.csv, test; data/toy/annotations/val.csv, validation'),
+    (dict(seed=1, test=0.5, test_data='other.csv'), r'their data differs \(data/.*val.csv, test, rule activitynet; other'),
+    (dict(seed=1, validations=(0.5, )), 'val.csv, test, rule activitynet; data/toy/annotations/val.csv, validation'),
 ])
 def test_runs_that_are_not_one_config_with_other_seeds(tmp_path, second, message):
     folders = write_run(tmp_path / 'a', 0, 0.5), write_run(tmp_path / 'b', **second)
