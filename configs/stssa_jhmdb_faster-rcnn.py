@@ -5,8 +5,11 @@ model = dict(
     type='STSSAFasterRCNN',
     rpn_head=dict(_base_.rpn_head, in_channels=256, feat_channels=256),
     roi_head=dict(type='STSSADetectionRoIHead', bbox_head=dict(type='STSSADetectionBBoxHead')),
-    train_cfg=dict(_base_.detection_train_cfg),
-    test_cfg=dict(_base_.detection_test_cfg))
+    train_cfg=_base_.detection_train_cfg,
+    test_cfg=_base_.detection_test_cfg)
+# Mostly one person a clip, and the time grows with the RoIs.
+model['train_cfg']['rcnn']['sampler'] = dict(num=4, pos_fraction=0.5)
+model['test_cfg']['rpn']['max_per_img'] = 8
 
 train_pipeline = [
     dict(type='STSSAVideoInit'),
@@ -28,3 +31,8 @@ val_pipeline = [
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline, proposal_file=None))
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline, proposal_file=None))
 test_dataloader = val_dataloader
+
+max_epochs = 4  # whole frames take longer
+train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
+param_scheduler = _base_.param_scheduler
+param_scheduler[1].update(T_max=max_epochs - 1, end=max_epochs)
