@@ -35,7 +35,7 @@ def init_key_and_query(*convs: nn.Conv3d) -> None:
     """Normal weights of 0.01 at the paper's 2048 channels, scaled so that keys spread as much at any width and kernel.
 
     Kaiming weights saturate the unscaled softmax, which then passes no gradient. A fixed 0.01 leaves it flat where
-    there are few channels: attention is then a mean, of which the pooled features gain nothing, and gamma stays at 0.
+    there are few channels: attention is then no more than a mean.
     """
     for conv in convs:
         fan_in = conv.in_channels * math.prod(conv.kernel_size)
