@@ -77,8 +77,8 @@ max_epochs = 6
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight_decay=0.05),
-    # AdamW's step does not shrink with the gradient, and that of the branches is tiny while the gammas are near 0: at the
-    # trunk's rate they are noise before they are of use (frame-mAP 0.55, see results/).
+    # AdamW's step does not shrink with the gradient, and that of the branches is tiny while the gammas are near 0: at
+    # the trunk's rate they are noise before they are of use.
     paramwise_cfg=dict(custom_keys=dict(branches=dict(lr_mult=0.1), gammas=dict(decay_mult=0))))
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.04, by_epoch=True, begin=0, end=1, convert_to_iter_based=True),

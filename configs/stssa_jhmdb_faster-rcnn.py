@@ -12,18 +12,14 @@ model['train_cfg']['rcnn']['sampler'] = dict(num=4, pos_fraction=0.5)
 model['test_cfg']['rpn']['max_per_img'] = 8
 
 train_pipeline = [
-    dict(type='STSSAVideoInit'),
-    dict(type='STSSASampleFrames', clip_len=16, frame_interval=2),
-    dict(type='STSSAVideoDecode'),
+    *_base_.train_pipeline[:3],
     dict(type='RandomRescale', scale_range=(104, 120)),
     dict(type='Flip', flip_ratio=0.5),
     dict(type='FormatShape', input_format='NCTHW', collapse=True),
     dict(type='PackActionInputs')
 ]
 val_pipeline = [
-    dict(type='STSSAVideoInit'),
-    dict(type='STSSASampleFrames', clip_len=16, frame_interval=2, test_mode=True),
-    dict(type='STSSAVideoDecode'),
+    *_base_.val_pipeline[:3],
     dict(type='Resize', scale=(-1, 112)),
     dict(type='FormatShape', input_format='NCTHW', collapse=True),
     dict(type='PackActionInputs')

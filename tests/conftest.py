@@ -39,6 +39,37 @@ def toy(tmp_path_factory):
 
 
 @pytest.fixture(scope='session')
+def region_network(tmp_path_factory):
+    """A thin child of the toy set's Faster R-CNN config, and a checkpoint of it with random weights."""
+    from mmengine.config import Config
+    from mmengine.registry import MODELS, DefaultScope
+
+    import stssa_mm  # noqa: F401  (registers the model)
+    folder = tmp_path_factory.mktemp('network')
+    (folder / 'thin.py').write_text(f"""_base_ = '{REPO}/configs/stssa_toy_faster-rcnn.py'
+model = dict(
+    backbone=dict(base_channels=4),
+    rpn_head=dict(in_channels=32),
+    roi_head=dict(shared_head=dict(in_channels=32, dims=16), bbox_head=dict(dims=16)))
+""")
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        model = MODELS.build(Config.fromfile(folder / 'thin.py').model)
+    model.init_weights()
+    torch.save(dict(state_dict=model.state_dict()), folder / 'weights.pth')
+    return folder / 'thin.py', folder / 'weights.pth'
+
+
+@pytest.fixture
+def key_frames(tmp_path, toy):
+    """A list of the first five key frames of the toy set's validation videos."""
+    rows = (toy / 'annotations' / 'val.csv').read_text().splitlines()
+    lines = list(dict.fromkeys(','.join(row.split(',')[:2]) for row in rows))
+    (tmp_path / 'key_frames.csv').write_text('\n'.join(lines[:5]) + '\n')
+    return tmp_path / 'key_frames.csv'
+
+
+@pytest.fixture(scope='session')
 def mim():
     """Run ``mim`` in a process of its own: ``mim('train', 'mmaction', config, ...)``."""
 

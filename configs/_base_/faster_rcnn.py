@@ -1,11 +1,10 @@
 # Region proposals, box regression and suppression: the settings of mmdet's Faster R-CNN (C4), with fewer RoIs, as each
 # passes through the attention.
-anchor_scales = [2, 4, 8, 16]  # times the stride, in pixels
 rpn_head = dict(
     type='STSSARPNHead',
     time='centre',
     anchor_generator=dict(
-        type='AnchorGenerator', scales=anchor_scales, ratios=[0.5, 1.0, 2.0], strides=[16]),
+        type='AnchorGenerator', scales=[2, 4, 8, 16], ratios=[0.5, 1.0, 2.0], strides=[16]),
     bbox_coder=dict(type='DeltaXYWHBBoxCoder', target_stds=[1.0, 1.0, 1.0, 1.0]),
     loss_cls=dict(type='CrossEntropyLoss', use_sigmoid=True),
     loss_bbox=dict(type='SmoothL1Loss', beta=1 / 9))
@@ -19,7 +18,7 @@ detection_train_cfg = dict(
         pos_weight=-1),
     rpn_proposal=proposals,
     rcnn=dict(
-        assigner=dict(pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5),
+        assigner=dict(pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5, match_low_quality=False),
         sampler=dict(num=32, pos_fraction=0.25)))
 detection_test_cfg = dict(
     _delete_=True,

@@ -117,7 +117,11 @@ class FramePeople:
         self._video, self._reader = None, None
 
     def __call__(self, key_frames: Sequence[KeyFrame]) -> List[np.ndarray]:
-        """Of each key frame of one video (n, 5): x1, y1, x2, y2, relative, and the score."""
+        """Of each key frame of one video (n, 5): x1, y1, x2, y2, relative, and the score.
+
+        Raises:
+            ValueError: If the video cannot be read or a key frame lies outside.
+        """
         video = key_frames[0].video
         if video != self._video:
             self._video, self._reader = video, open_video(self._files[video])
@@ -220,7 +224,6 @@ def make_proposals(key_frame_file: Path, videos: Path, detector: PersonDetector,
         FileNotFoundError: If a video is not there.
         ValueError: If a file or an argument is not as it should be.
     """
-    check_proposal_suffix(out)
     if timestamp_start is None:
         timestamp_start = {'seconds': 900, 'frames': 1}[unit]
     wanted = sorted(read_key_frames(key_frame_file))

@@ -106,7 +106,7 @@ def test_row_6_is_the_root():
 
 
 @pytest.mark.parametrize('name', ['ava', 'jhmdb', 'toy'])
-def test_faster_rcnn_differs_from_its_parent_in_the_boxes_alone(name):
+def test_faster_rcnn_has_the_trunk_module_and_evaluation_of_its_parent(name):
     parent, child = (load(REPO / 'configs' / f'stssa_{name}{suffix}.py') for suffix in ('', '_faster-rcnn'))
     for part in ('backbone', 'data_preprocessor', 'init_cfg'):
         assert child.model[part] == parent.model[part]

@@ -63,7 +63,8 @@ def test_rule_of_other_metrics_is_mmaction2s(tmp_path):
 
 
 def test_data_is_that_of_the_test(tmp_path):
-    assert read_run(write_run(tmp_path / 'run', test=0.4, test_data='other.csv')).data == 'other.csv, test, rule activitynet'
+    run = read_run(write_run(tmp_path / 'run', test=0.4, test_data='other.csv'))
+    assert run.data == 'other.csv, test, rule activitynet'
 
 
 def test_seed_of_the_log_where_the_config_has_none(tmp_path):
@@ -107,7 +108,7 @@ def test_clip(name, clip):
 @pytest.mark.parametrize(('second', 'message'), [
     (dict(seed=0, test=0.5), 'with seed 0: a deviation over seeds needs different ones'),
     (dict(seed=1, test=0.5, layers=1), 'their model differs: give the variant'),
-    (dict(seed=1, test=0.5, test_data='other.csv'), r'their data differs \(data/.*val.csv, test, rule activitynet; other'),
+    (dict(seed=1, test=0.5, test_data='other.csv'), r'their data differs \(data/.*, test, rule activitynet; other'),
     (dict(seed=1, validations=(0.5, )), 'val.csv, test, rule activitynet; data/toy/annotations/val.csv, validation'),
 ])
 def test_runs_that_are_not_one_config_with_other_seeds(tmp_path, second, message):

@@ -16,15 +16,17 @@ SHOWN = 10  # key frames that are named
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('key_frames', type=Path, help='annotation csv, or lines "video,timestamp"')
-    parser.add_argument('videos', type=Path, help='folder of the videos: <video id>, or <video id>.<any extension>')
+    parser.add_argument('videos', type=Path,
+                        help='folder of the videos: <video id>, or <video id>.<any extension>; of the frame folders '
+                        'for an STSSAFasterRCNN that reads frames')
     parser.add_argument('out', type=Path, help='proposal file: .pkl, .npz or .csv')
     parser.add_argument('--detector', type=Path, required=True,
                         help='ONNX file of YOLOX, a config of mmdet, or one of an STSSAFasterRCNN, whose region '
                         'proposals are taken')
     parser.add_argument('--checkpoint', help='of the config')
     parser.add_argument('--device', default='cpu', help='of the config: cpu, cuda:0 (default: cpu)')
-    parser.add_argument('--timestamps', choices=('seconds', 'frames'), default='seconds',
-                        help="default: seconds. An STSSAFasterRCNN reads them as its config does")
+    parser.add_argument('--timestamps', choices=('seconds', 'frames'),
+                        help='default: seconds; those of an STSSAFasterRCNN are as its config says')
     parser.add_argument('--timestamp-start', type=int,
                         help="timestamp of a video's first frame (default: 900 for seconds, 1 for frames)")
     parser.add_argument('--score-thr', type=float, default=SELECTION.score_thr, help=f'default: {SELECTION.score_thr}')
@@ -36,11 +38,14 @@ def main():
     selection = Selection(args.score_thr, args.nms_thr, args.max_people)
     try:
         if args.detector.suffix == '.py' and args.checkpoint and proposes_regions(args.detector):
+            if args.timestamps or args.timestamp_start is not None:
+                raise ValueError('--timestamps and --timestamp-start: leave them out, the config says them '
+                                 '(fps and timestamp_start of its test_dataloader.dataset)')
             summary = make_region_proposals(args.detector, args.checkpoint, args.key_frames, args.videos, args.out,
                                             selection, args.batch_size, args.device)
         else:
             detector = open_person_detector(args.detector, args.checkpoint, args.device)
-            summary = make_proposals(args.key_frames, args.videos, detector, args.out, args.timestamps,
+            summary = make_proposals(args.key_frames, args.videos, detector, args.out, args.timestamps or 'seconds',
                                      args.timestamp_start, selection, args.batch_size)
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f'make_proposals.py: {error}')

@@ -45,10 +45,16 @@ class STSSARPNHead(RPNHead):
 
         Returns:
             tuple[list[Tensor]]: (N, A, H, W) and (N, 4A, H, W) for A anchors a cell.
+
+        Raises:
+            ValueError: If the features do not fit ``in_channels``.
         """
         pathways = x if isinstance(x, tuple) else (x, )
         maps = torch.cat([TIME[self.time](pathway) for pathway in pathways], 1)
-        # Deltas and scores in half precision would move boxes by pixels.
+        if maps.shape[1] != self.in_channels:
+            raise ValueError(f'model.rpn_head.in_channels={self.in_channels}, but the trunk gives {maps.shape[1]} '
+                             'channels: set it to that')
+        # float32 for the losses and the suppression, also under autocast.
         return tuple([y.float() for y in level] for level in super().forward((maps, )))
 
     def loss_and_predict(self, x: Union[Tensor, Tuple[Tensor]], batch_data_samples: list, proposal_cfg=None) -> tuple:

@@ -134,3 +134,8 @@ def test_half_precision_leaves_scores_and_deltas_in_float32():
 def test_an_unknown_option_is_named():
     with pytest.raises(ValueError, match=r"rpn_head\.time='middle': expected one of \('centre', 'mean', 'max'\)"):
         STSSARPNHead(**CONFIG, time='middle')
+
+
+def test_a_trunk_of_another_width_is_named():
+    with pytest.raises(ValueError, match=r'model\.rpn_head\.in_channels=8, but the trunk gives 3 channels'):
+        heads()[0](features()[:, :3])

@@ -28,6 +28,9 @@ class STSSADetectionBBoxHead(STSSABBoxHead):
         target_stds (Sequence[float]): Deltas (x, y, w, h) are divided by these. Defaults to (0.1, 0.1, 0.2, 0.2).
         loss_bbox (dict): mmdet's loss of the deltas. Defaults to smooth L1, beta 1, weight 1.
         **kwargs: As those of :class:`STSSABBoxHead`.
+
+    Raises:
+        ValueError: If ``background_class`` is off, and as :class:`STSSABBoxHead`.
     """
 
     def __init__(self, *args, target_stds=(0.1, 0.1, 0.2, 0.2), loss_bbox=None, **kwargs) -> None:

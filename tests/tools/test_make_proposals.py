@@ -1,0 +1,26 @@
+"""tools/data/make_proposals.py with the region proposals of a network; with a detector: test_own_videos.py."""
+from stssa_mm.datasets.proposal_files import read_proposals
+
+
+def run(load_tool, region_network, key_frames, toy, out, *options):
+    config, checkpoint = region_network
+    return load_tool('data/make_proposals.py').run(key_frames, toy / 'videos', out, '--detector', config,
+                                                   '--checkpoint', checkpoint, *options)
+
+
+def test_writes_region_proposals(load_tool, region_network, key_frames, toy, tmp_path, capsys):
+    out = tmp_path / 'x.csv'
+    assert not run(load_tool, region_network, key_frames, toy, out, '--score-thr', 0, '--nms-thr', 0.99,
+                   '--max-people', 3)
+    assert f'{out}: 15 people on 5 key frames' in capsys.readouterr().out
+    found = read_proposals(str(out))
+    assert all(','.join(line.split(',')) in found for line in key_frames.read_text().split())
+
+
+def test_errors_are_one_line(load_tool, region_network, key_frames, toy, tmp_path):
+    def error(*options):
+        return run(load_tool, region_network, key_frames, toy, tmp_path / 'x.csv', *options)
+
+    assert error('--timestamps', 'frames').startswith('make_proposals.py: --timestamps and --timestamp-start: leave')
+    assert error('--device', 'cuda:99').startswith("make_proposals.py: device='cuda:99': ")
+    assert error('--max-people', 0) == 'make_proposals.py: max_people=0: expected 1 or more'
