@@ -80,7 +80,7 @@ def check_config(cfg: Config, videos: int = 3) -> Checked:
     _check_evaluators(cfg, parts, findings)
     datasets = {}
     for split, part in parts.items():
-        dataset = _read(split, part, findings)
+        dataset = _read(split, part, bool(cfg.get('model', {}).get('rpn_head')), findings)
         if dataset is not None:
             datasets[split] = dataset
             _check_people(split, dataset, findings)
@@ -179,8 +179,8 @@ def _build(part: dict, **changes) -> STSSAAVADataset:
     return STSSAAVADataset(**{**arguments, 'test_mode': True, 'missing_proposals': 'empty', **changes})
 
 
-def _read(split: str, part: dict, findings: List[Finding]) -> Optional[STSSAAVADataset]:
-    """The dataset, or None."""
+def _read(split: str, part: dict, proposes: bool, findings: List[Finding]) -> Optional[STSSAAVADataset]:
+    """The dataset, or None. ``proposes``: whether the model finds the people itself."""
     missing_is_error = part.get('missing_proposals', 'error') == 'error'
     try:
         dataset = _build(part)
@@ -196,7 +196,7 @@ def _read(split: str, part: dict, findings: List[Finding]) -> Optional[STSSAAVAD
         findings.append(Finding('error' if missing_is_error else 'warning', 'missing proposals', split, (
             f'{len(missing)} of {len(dataset)} key frames are not in {part["proposal_file"]}, such as '
             f'{"; ".join(keys)}: make it with tools/data/make_proposals.py')))
-    if dataset.proposals is None:
+    if dataset.proposals is None and not proposes:
         findings.append(Finding('error', 'no proposals', split, 'proposal_file is not set: the model has no boxes to '
                                 'classify. tools/data/make_proposals.py makes it'))
     return dataset

@@ -14,8 +14,8 @@ from stssa_mm.evaluation.frame_map import Boxes
 TRAIN, VAL = 'train_dataloader.dataset', 'val_dataloader.dataset'
 
 
-def config_of(repo, folder):
-    cfg = Config.fromfile(repo / 'configs' / 'stssa_toy.py')
+def config_of(repo, folder, name='stssa_toy'):
+    cfg = Config.fromfile(repo / 'configs' / f'{name}.py')
     return Config(json.loads(json.dumps(cfg.to_dict()).replace('data/toy', str(folder))))
 
 
@@ -176,3 +176,10 @@ def test_upper_bound_by_hand(tmp_path):
     assert frame_map_bound(dataset, found, used, names) == pytest.approx((1 / 2 + 0 + 1) / 3)
     assert frame_map_bound(dataset, found, np.array([True, False]), names) == pytest.approx((1 / 2 + 0) / 2)
     assert frame_map_bound(dataset, found, used, {3: '3'}) == 1
+
+
+def test_a_network_that_finds_the_people_itself_needs_no_proposals(sound, repo):
+    folder, _ = sound
+    checked = check_config(config_of(repo, folder, 'stssa_toy_faster-rcnn'))
+    assert 'no proposals' not in {finding.name for finding in checked.findings}
+    assert checked.verdict == check_config(config_of(repo, folder)).verdict
