@@ -23,7 +23,8 @@ def main():
     parser.add_argument('--rule', choices=RULES, default=RULES[0], help='default: %(default)s')
     parser.add_argument('--iou', type=float, nargs='+', default=[0.5], help='thresholds (default: 0.5)')
     parser.add_argument('--out', type=Path, metavar='R.json',
-                        help='write mAP and the AP of each class, and the matches beside it, for tools/compare_runs.py')
+                        help='write mAP (with --tubes also video-mAP) and the AP of each class, and the matches '
+                        'beside it, for tools/compare_runs.py')
     parser.add_argument('--curves', type=Path, metavar='C.csv',
                         help='write the precision-recall curves, and a picture of them beside it (png)')
     parser.add_argument('--tubes', type=int, metavar='STEP',
@@ -55,7 +56,7 @@ def main():
               + f' ({len(tubes.labels)} classes count)')
     try:
         if args.out:
-            result.save(args.out)
+            result.save(args.out, **(tubes.summary() if tubes else {}))
             print(f'written: {args.out}')
         if args.curves:
             print(f'written: {", ".join(map(str, write_curves(result, args.curves)))}')

@@ -4,6 +4,7 @@ Frame i is the i-th that a player shows, whatever was read before. Decord's own 
 streams with open groups of pictures (x265 by default, MPEG-4 with B-frames) it may be some frames off.
 """
 import bisect
+import contextlib
 import io
 import math
 import os
@@ -21,6 +22,7 @@ from decord import DECORDError, DECORDLimitReachedError
 
 # Frames that may be shown ahead of the key frame they follow in the file: as many as an encoder puts B-frames in a row.
 LEADING_FRAMES = 8
+SLICES = 20  # of the time that a call may take
 STRETCH = 128  # frames decoded at once in a pass in order, at least
 ANNOUNCE_THEIR_LENGTH = ('.mp4', '.m4v', '.mov')
 REMEDY = ("Fetch it again or re-encode it (ffmpeg -i IN -c:v libx264 OUT); on_broken='skip' leaves its samples out of "
@@ -92,10 +94,11 @@ class Worker:
             TimeoutError: If it takes longer; then this worker is of no more use.
         """
         self._tasks.put(function)
-        try:
-            return self._outcomes.get(timeout=seconds)
-        except queue.Empty:
-            raise TimeoutError from None
+        # In slices: a process that is stopped for a while (Ctrl-Z, a scheduler) loses no more than one of them.
+        for _ in range(SLICES):
+            with contextlib.suppress(queue.Empty):
+                return self._outcomes.get(timeout=seconds / SLICES)
+        raise TimeoutError
 
 
 _worker = None

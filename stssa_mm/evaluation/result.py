@@ -109,14 +109,14 @@ class EvaluationResult:
             summary['mAP_at'] = {str(iou): plain(self.mean_ap(iou)) for iou in self.iou}
         return dict(summary, per_class=per_class)
 
-    def save(self, path: Path) -> None:
-        """Write the summary to ``path`` (json) and the matches beside it (npz)."""
+    def save(self, path: Path, **more) -> None:
+        """Write the summary, and what else is given, to ``path`` (json) and the matches beside it (npz)."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         matches = path.with_suffix('.matches.npz')
         np.savez_compressed(matches, iou=self.iou, ap=self.ap, videos=np.array(self.videos, dtype=str),
                             gt_per_video=self.gt_per_video, video=self.video, score=self.score, matched=self.matched)
-        path.write_text(json.dumps(dict(self.summary(), matches=matches.name), indent=1) + '\n')
+        path.write_text(json.dumps(dict(self.summary(), **more, matches=matches.name), indent=1) + '\n')
 
     @classmethod
     def load(cls, path: Path) -> 'EvaluationResult':

@@ -2,6 +2,7 @@ import copy
 import multiprocessing
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import time
@@ -264,3 +265,22 @@ def test_times_of_frames(made):
 
 def test_numbers_survive_compression():
     assert [number_of(frame) for frame in numbered_frames(150)] == list(range(150))
+
+
+def test_a_process_that_was_stopped_does_not_take_the_pause_for_a_hang():
+    """0.6 s of work with a timeout of 2 s, stopped for 2.5 s in its middle."""
+    code = '''import time, video_reader
+def work():
+    print('begun', flush=True)
+    while time.thread_time() < 0.6:
+        pass
+    return 'done'
+print(video_reader.within(2, work), flush=True)'''
+    process = subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               env=dict(os.environ, PYTHONPATH=str(Path(video_reader.__file__).parent)))
+    assert process.stdout.readline() == 'begun\n'
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(2.5)
+    process.send_signal(signal.SIGCONT)
+    printed, error = process.communicate(timeout=60)
+    assert printed == 'done\n', error

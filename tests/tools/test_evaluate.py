@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,17 +7,23 @@ from conftest import REPO
 DATA = REPO / 'tests' / 'evaluation' / 'data'
 
 
-def run(*args):
-    command = [sys.executable, REPO / 'tools' / 'evaluate.py', '--ground-truth', DATA / 'gt.csv', '--label-map',
-               DATA / 'action_list.txt', *args]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True)
+@pytest.fixture
+def run(load_tool):
+    """Run the tool on the fixture's ground truth; gives its error, or None."""
+
+    def run(*args):
+        return load_tool('evaluate.py').run('--ground-truth', DATA / 'gt.csv', '--label-map', DATA / 'action_list.txt',
+                                            *args)
+
+    return run
 
 
-def test_table_result_and_curves(tmp_path):
-    result = run('--detections', DATA / 'pred.csv', '--out', tmp_path / 'r.json', '--curves', tmp_path / 'c.csv')
-    assert result.returncode == 0, result.stderr
-    assert 'frame-mAP@0.5: 0.0939 (rule activitynet: 3 of 3 classes count, 3 key frames)' in result.stdout
-    assert 'worst: action2 0.0000' in result.stdout and 'best: action1 0.1705' in result.stdout
+def test_table_result_and_curves(run, tmp_path, capsys):
+    assert not run('--detections', DATA / 'pred.csv', '--out', tmp_path / 'r.json', '--curves', tmp_path / 'c.csv')
+    printed = capsys.readouterr().out
+    assert 'frame-mAP@0.5: 0.0939 (rule activitynet: 3 of 3 classes count, 3 key frames)' in printed
+    assert 'worst: action2 0.0000' in printed and 'best: action1 0.1705' in printed
+    assert 'video-mAP' not in printed
     saved = json.loads((tmp_path / 'r.json').read_text())
     assert saved['mAP'] == pytest.approx(0.0938552, abs=5e-8)
     first = dict(id=1, name='action1', ap=pytest.approx(0.17045, abs=1e-5), num_gt=4, num_det=12)
@@ -29,10 +33,42 @@ def test_table_result_and_curves(tmp_path):
     assert (tmp_path / 'c.png').stat().st_size > 10_000
 
 
-def test_malformed_row_is_one_line(tmp_path):
+def test_malformed_row_is_one_line(run, tmp_path):
     path = Path(tmp_path, 'pred.csv')
     path.write_text((DATA / 'pred.csv').read_text() + '5HNXoce1raG,1097,0.130,0.389,0.872,x,2,0.912\n')
-    result = run('--detections', path)
-    assert result.returncode != 0
-    assert result.stderr.strip().splitlines()[-1] == f"error: {path}:31: y2='x': expected a number"
-    assert 'Traceback' not in result.stderr
+    assert run('--detections', path) == f"error: {path}:31: y2='x': expected a number"
+
+
+@pytest.fixture
+def walk(load_tool, tmp_path):
+    """One person walking through three frames, detected a little to the right, with a gap of a frame for step 2."""
+
+    def walk(*args, step=1):
+        rows = [(f'a,{1 + step * i},0.{i + 1},0.2,0.{i + 5},0.8', f'a,{1 + step * i},0.{i + 1}5,0.2,0.{i + 5}5,0.8')
+                for i in range(3)]
+        (tmp_path / 'gt.csv').write_text(''.join(f'{box},1,7\n' for box, _ in rows))
+        (tmp_path / 'found.csv').write_text(''.join(f'{box},1,0.9\n' for _, box in rows))
+        return load_tool('evaluate.py').run('--ground-truth', tmp_path / 'gt.csv', '--detections',
+                                            tmp_path / 'found.csv', '--label-map', DATA / 'action_list.txt', *args)
+
+    return walk
+
+
+@pytest.mark.parametrize('step', [1, 8])
+def test_tubes_print_and_write_video_map(walk, step, tmp_path, capsys):
+    """IoU 0.35 / 0.45 = 0.78: found up to a threshold of 0.75."""
+    assert not walk('--tubes', step, '--out', tmp_path / 'r.json', step=step)
+    expected = {'video-mAP@0.2': 1.0, 'video-mAP@0.5': 1.0, 'video-mAP@0.75': 1.0, 'video-mAP@0.5:0.95': 0.6}
+    saved = json.loads((tmp_path / 'r.json').read_text())
+    assert {key: saved[key] for key in expected} == pytest.approx(expected)
+    assert 'video-mAP@0.5: 1.0000' in capsys.readouterr().out
+
+
+def test_tubes_need_whole_timestamps_and_person_ids(walk, tmp_path, load_tool):
+    walk()
+    (tmp_path / 'gt.csv').write_text('a,1.5,0.1,0.2,0.5,0.8,1,7\n')
+    options = ['--detections', tmp_path / 'found.csv', '--label-map', DATA / 'action_list.txt', '--tubes', 1]
+    tool = load_tool('evaluate.py')
+    assert 'timestamp 1.5: tubes need whole numbers' in tool.run('--ground-truth', tmp_path / 'gt.csv', *options)
+    (tmp_path / 'gt.csv').write_text('a,1,0.1,0.2,0.5,0.8,1\n')
+    assert '7 columns: expected an eighth with person ids' in tool.run('--ground-truth', tmp_path / 'gt.csv', *options)

@@ -21,16 +21,7 @@ class STSSADetectionRoIHead(STSSARoIHead):
 
     def bbox_loss(self, x: Union[Tensor, Tuple[Tensor]], sampling_results: List[SamplingResult],
                   batch_img_metas: List[dict], **kwargs) -> dict:
-        """Losses over positive and negative RoIs.
-
-        Args:
-            x (Tensor | tuple[Tensor]): Features of the trunk, (N, C, T, H, W).
-            sampling_results (list[SamplingResult]): One for each clip.
-            batch_img_metas (list[dict]): Meta information of each clip.
-
-        Returns:
-            dict: ``cls_score``, ``bbox_pred``, ``bbox_feats`` and ``loss_bbox`` (dict of losses).
-        """
+        """As the parent's, over positive and negative RoIs, with ``bbox_pred`` (R, 4) in the result."""
         rois = bbox2roi([result.priors for result in sampling_results])
         results = self._bbox_forward(x, rois, batch_img_metas)
         results.update(
