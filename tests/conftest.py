@@ -51,6 +51,7 @@ model = dict(
     backbone=dict(base_channels=4),
     rpn_head=dict(in_channels=32),
     roi_head=dict(shared_head=dict(in_channels=32, dims=16), bbox_head=dict(dims=16)))
+test_dataloader = dict(dataset=dict(label_file='/nowhere/labels.pbtxt'))
 """)
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mmaction'):

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -24,6 +26,11 @@ def test_writes_what_the_network_proposes(region_network, toy, key_frames, tmp_p
         assert boxes.shape[1] == 5 and ((boxes[:, :4] >= 0) & (boxes[:, :4] <= 1)).all()
         assert (np.diff(boxes[:, 4]) <= 0).all()
     assert not list(tmp_path.glob('*.part'))
+
+
+def test_as_many_people_as_wanted_whatever_the_config_says(region_network, toy, key_frames):
+    people = ClipPeople(*region_network, key_frames, toy / 'videos', max_people=40)  # the config has 32
+    assert len(people(people.key_frames[:1])[0]) == 40
 
 
 def test_goes_on_where_it_was(region_network, toy, key_frames, tmp_path, monkeypatch):
@@ -77,10 +84,11 @@ def test_work_begun_with_another_checkpoint_of_the_same_name_is_not_gone_on_with
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(ClipPeople, '__call__', interrupted)
         make_region_proposals(config, checkpoint, key_frames, toy / 'videos', out, ALL)
-    other = tmp_path / checkpoint.name
-    other.write_bytes(checkpoint.read_bytes())
-    with pytest.raises(ValueError, match=r'x\.pkl\.part: begun with'):
-        make_region_proposals(config, other, key_frames, toy / 'videos', out, ALL)
+    for other in (tmp_path / checkpoint.name, checkpoint):  # of another run, and written again by this one
+        other.write_bytes(checkpoint.read_bytes())
+        os.utime(other, (1, 1))
+        with pytest.raises(ValueError, match=r'x\.pkl\.part: begun with'):
+            make_region_proposals(config, other, key_frames, toy / 'videos', out, ALL)
 
 
 def test_labels_of_another_dataset_do_not_matter(region_network, toy, tmp_path):
