@@ -19,7 +19,7 @@ train: data
 	@$(BIN)/python tools/plot_run.py $(RUN)
 
 test: setup
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 doctor: setup
 	$(BIN)/python tools/doctor.py

@@ -12,7 +12,7 @@ REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / 'shared' / 'data'
 
 warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # `make test` runs two processes
 
 
 @pytest.fixture(scope='session')
