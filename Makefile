@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := work_dirs/stssa_toy
 
-# Every command imports some 4,000 modules: compiled once they load in half the time.
+# Every command imports some 4,000 modules; compiled once, they load in half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup data train test doctor lint
