@@ -9,11 +9,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('work_dir', type=Path, help='work folder of mim train, with that of mim test below it')
     args = parser.parse_args()
-    metrics = newest_test_result(args.work_dir)
+    metrics, data = newest_test_result(args.work_dir)
     curve = plot_loss(args.work_dir, args.work_dir / 'loss_curve.png')
     bars = plot_per_class_ap(metrics, args.work_dir.name, args.work_dir / 'per_class_ap.png')
     checkpoint = args.work_dir / 'last_checkpoint'
-    print(f'frame-mAP@0.5  {metrics[MEAN]:.4f}')
+    print(f'frame-mAP@0.5  {metrics[MEAN]:.4f} ({data})')
     if checkpoint.exists():
         print(f'checkpoint     {checkpoint.read_text().strip()}')
     print(f'loss curve     {curve}\nper-class AP   {bars}')

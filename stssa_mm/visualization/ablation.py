@@ -1,7 +1,6 @@
 """The paper's Table 2 for the user's own runs, from the configs and results in their work folders."""
 import csv
 import io
-import json
 import re
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
@@ -12,7 +11,7 @@ from mmengine.config import Config, ConfigDict
 from stssa_mm.models.complexity import model_complexity
 from stssa_mm.models.layers.block import ALL_BRANCHES
 
-from .plots import MEAN, newest_test_file, read_scalars
+from .plots import MEAN, basis, newest_test_result, read_scalars
 
 COLUMNS = ('config', 'SSFA', 'TSFA', 'pooling', 'layers', 'dims', 'LayerNorm', 'parameters (M)', 'GMAC a RoI',
            'trunk GMAC a clip', 'mAP', 'std', 'seeds', 'data', 'paper, AVA v2.1')
@@ -69,23 +68,16 @@ def read_run(work_dir: Path) -> Run:
 
 def _figure(work_dir: Path, config: Config) -> Tuple[Optional[float], str]:
     try:
-        file = newest_test_file(work_dir)
+        tested = newest_test_result(work_dir)
     except FileNotFoundError:
         pass
     else:
-        tested = Config.fromfile(file.parent / 'vis_data' / 'config.py')  # of the test, which may have other data
-        return json.loads(file.read_text())[MEAN], _basis(tested.test_evaluator, 'test')
+        return tested.metrics[MEAN], tested.data
     try:
         validations = [line[MEAN] for line in read_scalars(work_dir) if MEAN in line]
     except FileNotFoundError:
         validations = []
-    return (validations[-1], _basis(config.val_evaluator, 'validation')) if validations else (None, '')
-
-
-def _basis(evaluator: ConfigDict, step: str) -> str:
-    """What a figure rests on: annotation file, step and rule."""
-    rule = evaluator.get('rule', 'activitynet') if evaluator.type == 'STSSAAVAMetric' else 'mmaction2'
-    return f'{evaluator.ann_file}, {step}, rule {rule}'
+    return (validations[-1], basis(config.val_evaluator, 'validation')) if validations else (None, '')
 
 
 def _seed(work_dir: Path, config: Config) -> Optional[int]:

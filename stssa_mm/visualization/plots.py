@@ -1,9 +1,10 @@
 """Pictures of a finished run, from the files that it left in its work folder."""
 import json
 from pathlib import Path
-from typing import List
+from typing import List, NamedTuple
 
 import matplotlib
+from mmengine.config import Config, ConfigDict
 
 matplotlib.use('Agg')
 import matplotlib.pyplot as plt
@@ -68,26 +69,38 @@ def plot_loss(work_dir: Path, out: Path) -> Path:
     return out
 
 
-def newest_test_file(work_dir: Path) -> Path:
-    """The metrics that the newest ``mim test`` below a folder wrote, ``<time>/<time>.json``.
+class TestResult(NamedTuple):
+    """What ``mim test`` left behind.
+
+    Attributes:
+        metrics (dict[str, float]): ``mAP/overall`` and ``mAP/<class>``, from 0 to 1.
+        data (str): What they rest on, see :func:`basis`.
+    """
+    metrics: dict
+    data: str
+
+
+def basis(evaluator: ConfigDict, step: str) -> str:
+    """What a figure of an evaluator rests on: annotation file, ``step`` (test or validation) and rule."""
+    rule = evaluator.get('rule', 'activitynet') if evaluator.type == 'STSSAAVAMetric' else 'mmaction2'
+    return f'{evaluator.ann_file}, {step}, rule {rule}'
+
+
+def newest_test_result(work_dir: Path) -> TestResult:
+    """The newest ``mim test`` below a folder: ``<time>/<time>.json`` and its config.
 
     Raises:
         FileNotFoundError: If there is none.
     """
-    files = [file for file in Path(work_dir).glob('**/*.json')
-             if file.parent.name == file.stem and MEAN in json.loads(file.read_text())]
-    if not files:
+    results = {}
+    for file in Path(work_dir).glob('**/*.json'):
+        if file.parent.name == file.stem and MEAN in (metrics := json.loads(file.read_text())):
+            results[file.stem] = file, metrics
+    if not results:
         raise FileNotFoundError(f'{work_dir}: no test result below: run `mim test` with --work-dir {work_dir}/test')
-    return max(files, key=lambda file: file.stem)
-
-
-def newest_test_result(work_dir: Path) -> dict:
-    """The metrics of the newest ``mim test`` below a folder.
-
-    Raises:
-        FileNotFoundError: If there is none.
-    """
-    return json.loads(newest_test_file(work_dir).read_text())
+    file, metrics = results[max(results)]
+    tested = Config.fromfile(file.parent / 'vis_data' / 'config.py')  # not the run's: a test may have other data
+    return TestResult(metrics, basis(tested.test_evaluator, 'test'))
 
 
 def plot_per_class_ap(metrics: dict, title: str, out: Path) -> Path:

@@ -24,7 +24,11 @@ def test_the_newest_test_is_taken(tmp_path):
     for time, value in (('20260101_000000', 0.1), ('20260102_000000', 0.2)):
         (tmp_path / 'test' / time).mkdir(parents=True)
         (tmp_path / 'test' / time / f'{time}.json').write_text(json.dumps({'mAP/overall': value, 'mAP/kick': 0.3}))
-    metrics = newest_test_result(tmp_path)
+        (tmp_path / 'test' / time / 'vis_data').mkdir()
+        (tmp_path / 'test' / time / 'vis_data' / 'config.py').write_text(
+            f"test_evaluator = dict(type='STSSAAVAMetric', ann_file='{time}.csv', rule='mmaction2')")
+    metrics, data = newest_test_result(tmp_path)
+    assert data == '20260102_000000.csv, test, rule mmaction2'
     assert metrics['mAP/overall'] == 0.2
     assert matplotlib.image.imread(plot_per_class_ap(metrics, 'run', tmp_path / 'ap.png')).std() > 0
 
