@@ -1,4 +1,5 @@
-# SSFA and TSFA on an I3D trunk, AVA v2.1: Table 2, row 6 of the paper. Every other config is a child of this one.
+# SSFA and TSFA on an I3D trunk, AVA v2.1: Table 2, row 6 of the paper. The other configs
+# are children of this one, but for those of trunks/.
 _base_ = 'mmaction::detection/slowonly/slowonly_kinetics400-pretrained-r50_8xb16-4x16x1-20e_ava21-rgb.py'
 custom_imports = dict(imports=['stssa_mm'], allow_failed_imports=False)
 
@@ -53,7 +54,7 @@ train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline, **da
 val_dataloader = dict(dataset=dict(pipeline=val_pipeline, **dataset))
 test_dataloader = val_dataloader
 
-val_evaluator = dict(type='STSSAAVAMetric')
+val_evaluator = dict(type='STSSAAVAMetric', per_class=True)
 test_evaluator = val_evaluator
 
 custom_hooks = [dict(type='STSSASampleSeedHook'), dict(type='STSSASkippedVideosHook')]

@@ -69,8 +69,7 @@ val_evaluator = dict(
     ann_file=f'{annotations}/test_split1.csv',
     label_file=f'{annotations}/action_list.pbtxt',
     exclude_file=None,
-    num_classes=num_classes,
-    per_class=True)
+    num_classes=num_classes)
 test_evaluator = val_evaluator
 
 max_epochs = 6

@@ -70,8 +70,7 @@ val_evaluator = dict(
     ann_file=ann_file_val,
     exclude_file=exclude_file_val,
     label_file=label_file,
-    num_classes=num_classes,
-    per_class=True)
+    num_classes=num_classes)
 test_evaluator = val_evaluator
 
 max_epochs = 12

@@ -1,5 +1,6 @@
 """Draw the loss curve and the per-class AP of a run, from its work folder."""
 import argparse
+import sys
 from pathlib import Path
 
 from stssa_mm.visualization.plots import MEAN, newest_test_result, plot_loss, plot_per_class_ap
@@ -9,9 +10,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('work_dir', type=Path, help='work folder of mim train, with that of mim test below it')
     args = parser.parse_args()
-    metrics, data = newest_test_result(args.work_dir)
-    curve = plot_loss(args.work_dir, args.work_dir / 'loss_curve.png')
-    bars = plot_per_class_ap(metrics, args.work_dir.name, args.work_dir / 'per_class_ap.png')
+    try:
+        metrics, data = newest_test_result(args.work_dir)
+        curve = plot_loss(args.work_dir, args.work_dir / 'loss_curve.png')
+        bars = plot_per_class_ap(metrics, args.work_dir.name, args.work_dir / 'per_class_ap.png')
+    except (OSError, ValueError) as error:
+        sys.exit(f'plot_run.py: {error}')
     checkpoint = args.work_dir / 'last_checkpoint'
     print(f'frame-mAP@0.5  {metrics[MEAN]:.4f} ({data})')
     if checkpoint.exists():

@@ -11,6 +11,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 
+from stssa_mm.datasets.proposal_files import key_of
 from stssa_mm.datasets.proposals import SELECTION, KeyFrame, Selection, find_and_write, read_key_frames
 from stssa_mm.registry import DATASETS, MODELS
 
@@ -60,7 +61,7 @@ class ClipPeople:
             raise ValueError(f'device={device!r}: {str(error).splitlines()[0]}') from error
         self._dataset = self._clips(cfg.test_dataloader.dataset, read_key_frames(key_frame_file), videos)
         frames = self._dataset.key_frames
-        self.key_frames = [KeyFrame(str(frames.videos[video]), int(timestamp), index)
+        self.key_frames = [KeyFrame(str(frames.videos[video]), timestamp, index)
                            for index, (video, timestamp) in enumerate(zip(frames.video, frames.timestamp.tolist()))]
 
     @staticmethod
@@ -71,7 +72,7 @@ class ClipPeople:
         dataset.data_prefix.img = str(videos)
         with tempfile.TemporaryDirectory() as folder:
             dataset.ann_file = str(Path(folder, 'key_frames.csv'))
-            Path(dataset.ann_file).write_text(''.join(f'{video},{timestamp:04d}\n' for video, timestamp in key_frames))
+            Path(dataset.ann_file).write_text(''.join(f'{key_of(*key_frame)}\n' for key_frame in key_frames))
             return DATASETS.build(dataset)
 
     def __call__(self, key_frames: Sequence[KeyFrame]) -> List[np.ndarray]:

@@ -17,7 +17,7 @@ from stssa_mm.registry import DATASETS
 from .annotations import Rows, read_annotations, read_exclusions, read_label_map
 from .key_frames import group_rows
 from .proposal_files import Proposals, key_of, read_proposals, select_proposals, split_key
-from .proposals import find_video
+from .video_files import find_video
 from .video_info import VideoInfo, read_video_info
 
 
@@ -63,7 +63,8 @@ class STSSAAVADataset(AVADataset):
             :func:`~stssa_mm.datasets.proposal_files.read_proposals`. Defaults to None: samples without proposals.
         custom_classes (Sequence[int], optional): Class ids to use, a subset of the label map's. Defaults to all.
         missing_proposals (str): A key frame without an entry in the proposal file: ``'error'``, or ``'empty'``, a clip
-            without proposals in testing, left out and counted in training. Defaults to ``'error'``.
+            without proposals in testing, left out in training; they are counted in the log, and all of them missing is
+            an error. Defaults to ``'error'``.
         keep_empty (bool): Also train on key frames without people. Defaults to False.
         video_suffix (str, optional): Added to a video id to find its file in ``data_prefix['img']``, with
             ``use_frames=False``. None: the one video of this name, whatever its extension. Defaults to ``'.mp4'``.
@@ -155,8 +156,7 @@ class STSSAAVADataset(AVADataset):
             leave_out('excluded', np.array([key in excluded for key in zip(names, frames.timestamp.tolist())], bool))
         if not self.test_mode and not self.keep_empty:
             leave_out('with nobody', np.diff(self.key_frames.people) == 0)
-        if self.missing_proposals == 'error':
-            self._raise_missing(np.flatnonzero(keep & self.missing))
+        self._see_to_missing(np.flatnonzero(keep & self.missing), int(keep.sum()))
         if self.proposals is not None and not self.test_mode:
             leave_out('without proposals', np.diff(self.proposals.start) == 0)
         left_out = f'; left out: {", ".join(counts)}' if counts else ''
@@ -241,12 +241,19 @@ class STSSAAVADataset(AVADataset):
             raise ValueError(f'{self.ann_file}: key frame {self._key(frame)}: the person {frames.person[person]} has '
                              'several labels: expected one, or dataset.multilabel=True')
 
-    def _raise_missing(self, missing: np.ndarray) -> None:
-        if len(missing):
-            raise ValueError(f'dataset.proposal_file={self.proposal_file!r}: {len(missing)} of {len(self.data_list)} '
-                             f'key frames of {self.ann_file} are not in it, such as '
-                             f'{"; ".join(map(self._key, missing[:3]))}: add them with tools/data/make_proposals.py, '
-                             "or set dataset.missing_proposals='empty' to have no people there")
+    def _see_to_missing(self, missing: np.ndarray, used: int) -> None:
+        """Raise an error or log a line for the key frames (by number) that the proposal file lacks."""
+        if not len(missing):
+            return
+        some = '; '.join(map(self._key, missing[:3]))
+        fact = (f'dataset.proposal_file={self.proposal_file!r}: {len(missing)} of {used} key frames of {self.ann_file} '
+                f'are not in it, such as {some}')
+        if self.missing_proposals == 'error':
+            raise ValueError(f"{fact}: add them with tools/data/make_proposals.py, or set dataset.missing_proposals="
+                             "'empty' to have no people there")
+        if len(missing) == used:
+            raise ValueError(f'{fact}: is it the file of this split, with the same names of videos?')
+        MMLogger.get_current_instance().info(f'{fact}: nobody is there')
 
     def _video_infos(self) -> Dict[str, VideoInfo]:
         if not self.video_info:

@@ -4,24 +4,26 @@ from itertools import groupby
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-import decord
 import numpy as np
 from tqdm import tqdm
 
 from .converters.ava_form import check_proposal_suffix, write_proposals
 from .person_detectors import PersonDetector, select_people
+from .proposal_files import key_of, split_key
+from .video_files import UNREADABLE, FrameFolder, find_video, open_video, read_frames
+from .video_info import VideoInfo, read_video_info
 
 
 class KeyFrame(NamedTuple):
     """Where a key frame is: its timestamp in the files, and its frame in the video, from 0."""
     video: str
-    timestamp: int
+    timestamp: float
     frame: int
 
     @property
     def key(self) -> str:
         """What names it in a proposal file."""
-        return f'{self.video},{self.timestamp:04d}'
+        return key_of(self.video, self.timestamp)
 
 
 class Selection(NamedTuple):
@@ -40,64 +42,27 @@ class Selection(NamedTuple):
 
 
 SELECTION = Selection()
-UNREADABLE = (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError, IndexError)
-BESIDE_VIDEOS = ('.csv', '.json', '.srt', '.txt', '.xml')
 
 
-def open_video(file: Path) -> decord.VideoReader:
-    """A reader of a video's frames, RGB.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is not a video with frames.
-    """
-    if not Path(file).is_file():
-        raise FileNotFoundError(f'{file}: no such video')
-    try:
-        reader = decord.VideoReader(str(file), num_threads=1)
-        reader[0]
-    except UNREADABLE as error:
-        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-        raise ValueError(f'{file}: cannot be read as a video ({reason}): replace the file or leave it out') from error
-    return reader
-
-
-def find_video(folder: Path, video: str) -> Path:
-    """The file of a video id, which may lack the extension.
-
-    Raises:
-        FileNotFoundError: If there is none.
-        ValueError: If there are several.
-    """
-    if (folder / video).is_file():
-        return folder / video
-    place = folder / video
-    files = sorted(file for file in place.parent.glob('*')
-                   if file.stem == place.name and file.suffix.lower() not in BESIDE_VIDEOS and file.is_file())
-    if not files:
-        raise FileNotFoundError(f'{place}: no video of this name, with or without an extension')
-    if len(files) > 1:
-        raise ValueError(f'{place}: several files of this name: {", ".join(file.name for file in files)}: keep one')
-    return files[0]
-
-
-def read_key_frames(file: Path) -> List[Tuple[str, int]]:
+def read_key_frames(file: Path) -> List[Tuple[str, float]]:
     """Video ids and timestamps of an annotation csv, or of a list of key frames: lines that begin "video,timestamp".
 
     Returns:
-        list[tuple[str, int]]: Each once, in the file's order.
+        list[tuple[str, float]]: Each once, in the file's order.
 
     Raises:
         ValueError: If a line is malformed, or there is none.
     """
     found = {}
-    for number, line in enumerate(Path(file).read_text().splitlines(), 1):
+    for number, line in enumerate(Path(file).read_text(encoding='utf-8-sig').splitlines(), 1):
         if not line.strip():
             continue
         video, timestamp, *_ = [*(part.strip() for part in line.split(',')), '']
-        if not video or not timestamp.isdecimal():
-            raise ValueError(f'{file}:{number}: {line!r}: expected "video,timestamp,...", the timestamp a whole number')
-        found[video, int(timestamp)] = None
+        try:
+            found[split_key(f'{video},{timestamp}')] = None
+        except ValueError:
+            raise ValueError(f'{file}:{number}: {line!r}: expected "video,timestamp,...", the timestamp a number'
+                             ) from None
     if not found:
         raise ValueError(f'{file}: no key frames in it')
     return list(found)
@@ -107,14 +72,14 @@ class FramePeople:
     """Candidates for people on the key frames of videos, by a detector that looks at the frame alone.
 
     Args:
-        files (dict[str, Path]): The video of each id.
+        files (dict[str, Path]): The video of each id, or its folder of frames.
         detector (PersonDetector): Finds the people.
     """
 
     def __init__(self, files: Dict[str, Path], detector: PersonDetector) -> None:
         self.name = detector.name
         self._files, self._detector = files, detector
-        self._video, self._reader = None, None
+        self._video, self._frames = None, None
 
     def __call__(self, key_frames: Sequence[KeyFrame]) -> List[np.ndarray]:
         """Of each key frame of one video (n, 5): x1, y1, x2, y2, relative, and the score.
@@ -124,8 +89,8 @@ class FramePeople:
         """
         video = key_frames[0].video
         if video != self._video:
-            self._video, self._reader = video, open_video(self._files[video])
-        return self._detector(_read_frames(self._reader, key_frames, self._files[video]))
+            self._video, self._frames = video, _open(self._files[video])
+        return self._detector(_read_key_frames(self._frames, key_frames, self._files[video]))
 
 
 def detect_people(key_frames: Sequence[KeyFrame], find: Callable[[Sequence[KeyFrame]], List[np.ndarray]],
@@ -190,30 +155,37 @@ def _read_partial(partial: Path, header: dict) -> Dict[KeyFrame, np.ndarray]:
     return done
 
 
-def _read_frames(reader: decord.VideoReader, key_frames: Sequence[KeyFrame], file: Path) -> List[np.ndarray]:
+def _open(path: Path):
+    return FrameFolder(path) if path.is_dir() else open_video(path)
+
+
+def _read_key_frames(frames, key_frames: Sequence[KeyFrame], path: Path) -> List[np.ndarray]:
     for key_frame in key_frames:
-        if not 0 <= key_frame.frame < len(reader):
-            raise ValueError(f'{file}: has {len(reader)} frames, and the key frame {key_frame.key} would be number '
+        if not 0 <= key_frame.frame < len(frames):
+            raise ValueError(f'{path}: has {len(frames)} frames, and the key frame {key_frame.key} would be number '
                              f'{key_frame.frame} (from 0): check the unit of the timestamps and where they start')
     try:
-        return list(reader.get_batch([key_frame.frame for key_frame in key_frames]).asnumpy())
+        return read_frames(frames, [key_frame.frame for key_frame in key_frames])
     except UNREADABLE as error:
-        raise ValueError(f'{file}: frames near {key_frames[0].key} cannot be read: replace the file') from error
+        raise ValueError(f'{path}: frames near {key_frames[0].key} cannot be read: replace the file') from error
 
 
 def make_proposals(key_frame_file: Path, videos: Path, detector: PersonDetector, out: Path, unit: str = 'seconds',
-                   timestamp_start: Optional[int] = None, selection: Selection = SELECTION,
-                   batch_size: int = 8) -> dict:
+                   timestamp_start: Optional[float] = None, video_info: Optional[Path] = None, fps: float = 30,
+                   selection: Selection = SELECTION, batch_size: int = 8) -> dict:
     """Write the proposals of AVA-form data, by a detector that looks at key frames.
 
     Args:
         key_frame_file (Path): An annotation csv, or a list of key frames.
-        videos (Path): Folder of the videos.
+        videos (Path): Folder of the videos, or of their folders of frames.
         detector (PersonDetector): Finds the people.
         out (Path): The proposal file: see :func:`find_and_write`.
         unit (str): Of the timestamps: ``'seconds'`` or ``'frames'``. Defaults to ``'seconds'``.
-        timestamp_start (int, optional): The timestamp of a video's first frame. Defaults to 900 for seconds, as in AVA,
-            and to 1 for frames.
+        timestamp_start (float, optional): The timestamp of a video's first frame. Defaults to 900 for seconds, as in
+            AVA, and to 1 for frames.
+        video_info (Path, optional): Start and rate of each video, see
+            :func:`~stssa_mm.datasets.video_info.read_video_info`; what it gives goes first. Defaults to none.
+        fps (float): Frames a second of folders of frames, which do not say it. Defaults to 30, as in AVA.
         selection (Selection): Which boxes are taken. Defaults to ``SELECTION``.
         batch_size (int): Frames detected at a time. Defaults to 8.
 
@@ -227,11 +199,19 @@ def make_proposals(key_frame_file: Path, videos: Path, detector: PersonDetector,
     if timestamp_start is None:
         timestamp_start = {'seconds': 900, 'frames': 1}[unit]
     wanted = sorted(read_key_frames(key_frame_file))
-    files = {video: find_video(Path(videos), video) for video in dict.fromkeys(video for video, _ in wanted)}
-    rates = dict.fromkeys(files, 1.0)
-    if unit == 'seconds':
-        rates = {video: open_video(file).get_avg_fps() for video, file in files.items()}
-    key_frames = [KeyFrame(video, timestamp, round((timestamp - timestamp_start) * rates[video]))
+    infos = read_video_info(video_info) if video_info else {}
+    files, starts, rates = {}, {}, {}
+    for video in dict.fromkeys(video for video, _ in wanted):
+        folder, info = Path(videos, video), infos.get(video, VideoInfo())
+        path = files[video] = folder if folder.is_dir() else find_video(Path(videos), video)
+        starts[video] = timestamp_start if info.start is None else info.start
+        if info.fps is not None:
+            rates[video] = info.fps
+        elif unit == 'frames':
+            rates[video] = 1
+        else:
+            rates[video] = fps if path.is_dir() else open_video(path).get_avg_fps()
+    key_frames = [KeyFrame(video, timestamp, round((timestamp - starts[video]) * rates[video]))
                   for video, timestamp in wanted]
     return find_and_write(key_frames, FramePeople(files, detector), out, selection, batch_size)
 

@@ -47,7 +47,8 @@ class STSSAAVAMetric(AVAMetric):
     the label map is AVA's.
 
     Args:
-        ann_file (str): Annotation csv.
+        ann_file (str, optional): Annotation csv. None: there is nothing to compare with; the detections are written to
+            ``out_dir``, and no metric is given.
         exclude_file (str, optional): Csv of excluded key frames.
         label_file (str): Action list (pbtxt). Its classes are those that are evaluated.
         rule (str): See :func:`~stssa_mm.evaluation.frame_map.frame_map`. Defaults to ``'activitynet'``.
@@ -62,11 +63,11 @@ class STSSAAVAMetric(AVAMetric):
 
     Raises:
         FileNotFoundError: If a file is not there; names the key.
-        ValueError: If a file is malformed; names file and line.
+        ValueError: If a file is malformed; names file and line. If there is neither ``ann_file`` nor ``out_dir``.
     """
 
     def __init__(self,
-                 ann_file: str,
+                 ann_file: Optional[str],
                  exclude_file: Optional[str],
                  label_file: str,
                  *,
@@ -82,6 +83,9 @@ class STSSAAVAMetric(AVAMetric):
             if path is not None and not osp.isfile(path):
                 raise FileNotFoundError(f'evaluator.{key}={path!r}: no such file (working directory {osp.abspath(".")})'
                                         ': correct the key')
+        if ann_file is None and out_dir is None:
+            raise ValueError('evaluator.ann_file=None: expected a file, or evaluator.out_dir, a folder to write the '
+                             'detections into')
         self.rule, self.iou, self.per_class, self.out_dir = rule, tuple(iou), per_class, out_dir
         names = read_label_map(label_file)
         # Class id of each score of the model; 0 is the background.
@@ -94,7 +98,7 @@ class STSSAAVAMetric(AVAMetric):
         if not self.custom_classes and len(self.classes) < len(names):
             raise ValueError(f'evaluator.num_classes={self.num_classes}, but {label_file} has ids up to {max(names)}: '
                              'expected the highest id + 1, here, in the datasets and in the box head')
-        self.ground_truth = read_annotations(ann_file)
+        self.ground_truth = read_annotations(ann_file) if ann_file else None
         self.excluded = read_exclusions(exclude_file) if exclude_file else None
 
     def process(self, data_batch, data_samples: Sequence[dict]) -> None:
@@ -138,9 +142,14 @@ class STSSAAVAMetric(AVAMetric):
             results (Sequence[dict]): What :meth:`process` kept, of all ranks.
 
         Returns:
-            dict[str, float]: ``overall``, and the others named above.
+            dict[str, float]: ``overall``, and the others named above; empty without ground truth.
         """
         rows = self.detections(results)
+        if self.out_dir:
+            write_detections(Path(self.out_dir, 'detections.csv'), rows)
+        if self.ground_truth is None:
+            MMLogger.get_current_instance().info(f'{len(rows.score)} detections: {self.out_dir}/detections.csv')
+            return {}
         result, notes = evaluate_rows(self.ground_truth, rows, self.classes, self.excluded, self.iou, self.rule)
         logger = MMLogger.get_current_instance()
         for note in notes:
@@ -152,7 +161,6 @@ class STSSAAVAMetric(AVAMetric):
         if self.per_class:
             metrics.update(zip(result.names, result.ap[0].tolist()))
         if self.out_dir:
-            write_detections(Path(self.out_dir, 'detections.csv'), rows)
             result.save(Path(self.out_dir, 'result.json'))
         return metrics
 

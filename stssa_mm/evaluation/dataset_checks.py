@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from stssa_mm.datasets import STSSAAVADataset
 from stssa_mm.datasets.annotations import read_label_map
-from stssa_mm.datasets.proposals import find_video, open_video
+from stssa_mm.datasets.video_files import find_video, open_video
 
 from .frame_map import Boxes, best_overlaps, true_positives
 
@@ -20,6 +20,7 @@ LEVELS = ('error', 'warning', 'note')
 SPLITS = ('train', 'val', 'test')
 LOW_RECALL, HOPELESS_RECALL = 0.8, 0.1
 SEVERAL = 3  # names given as examples
+UNOPENED = 'videos not opened'
 
 
 class Finding(NamedTuple):
@@ -57,7 +58,8 @@ class Checked(NamedTuple):
         count = {level: sum(finding.level == level for finding in self.findings) for level in LEVELS}
         if count['error']:
             return f'training cannot work or mAP will be wrong: {count["error"]} errors, {count["warning"]} warnings'
-        return f'no error found, {count["warning"]} warnings'
+        partly = any(finding.name == UNOPENED for finding in self.findings)
+        return f'no error found, {count["warning"]} warnings' + (', but not all videos were opened' if partly else '')
 
 
 def check_config(cfg: Config, videos: int = 3) -> Checked:
@@ -85,7 +87,7 @@ def check_config(cfg: Config, videos: int = 3) -> Checked:
             datasets[split] = dataset
             _check_people(split, dataset, findings)
             _check_proposals(split, dataset, part, cfg, classes, findings)
-            _check_media(split, dataset, videos, findings)
+            _check_media(split, dataset, _goes_by_video_times(part), videos, findings)
     _check_leakage(datasets, findings)
     histogram = {split: _histogram(dataset, classes) for split, dataset in datasets.items()}
     _check_classes(histogram, classes, findings)
@@ -173,10 +175,17 @@ def _check_evaluators(cfg: Config, parts: Dict[str, dict], findings: List[Findin
                 findings.append(Finding('error', 'missing file', f'{split}_evaluator', f'{key}={ours!r}: no such file'))
 
 
+class _AnyProposals(STSSAAVADataset):
+    """Leaves it to the checks what key frames without proposals mean."""
+
+    def _see_to_missing(self, missing: np.ndarray, used: int) -> None:
+        pass
+
+
 def _build(part: dict, **changes) -> STSSAAVADataset:
     """The dataset of a config's part, with all its key frames."""
     arguments = {key: copy.deepcopy(value) for key, value in part.items() if key not in ('type', '_scope_', 'pipeline')}
-    return STSSAAVADataset(**{**arguments, 'test_mode': True, 'missing_proposals': 'empty', **changes})
+    return _AnyProposals(**{**arguments, 'test_mode': True, **changes})
 
 
 def _read(split: str, part: dict, proposes: bool, findings: List[Finding]) -> Optional[STSSAAVADataset]:
@@ -193,7 +202,8 @@ def _read(split: str, part: dict, proposes: bool, findings: List[Finding]) -> Op
     missing = np.flatnonzero(dataset.missing[dataset.data_list]).tolist()
     if missing:
         keys = [dataset.get_data_info(index)['img_key'] for index in missing[:SEVERAL]]
-        findings.append(Finding('error' if missing_is_error else 'warning', 'missing proposals', split, (
+        level = 'error' if missing_is_error or len(missing) == len(dataset) else 'warning'
+        findings.append(Finding(level, 'missing proposals', split, (
             f'{len(missing)} of {len(dataset)} key frames are not in {part["proposal_file"]}, such as '
             f'{"; ".join(keys)}: make it with tools/data/make_proposals.py')))
     if dataset.proposals is None and not proposes:
@@ -316,8 +326,14 @@ def frame_map_bound(dataset: STSSAAVADataset, boxes: Boxes, used: np.ndarray, cl
     return float((found / np.maximum(annotated, 1))[annotated > 0].mean())
 
 
-def _check_media(split: str, dataset: STSSAAVADataset, videos: int, findings: List[Finding]) -> None:
-    """Are the videos, or folders of frames, there, and long enough?"""
+def _goes_by_video_times(part: dict) -> bool:
+    """Whether the pipeline finds a timestamp by the times at which a video shows its frames, whatever ``fps`` says."""
+    types = {transform.get('type', '').split('.')[-1] for transform in part.get('pipeline') or ()}
+    return {'STSSAVideoInit', 'STSSASampleFrames'} <= types
+
+
+def _check_media(split: str, dataset: STSSAAVADataset, by_video: bool, videos: int, findings: List[Finding]) -> None:
+    """Are the videos, or folders of frames, there, and long enough? ``by_video``: see :func:`_goes_by_video_times`."""
     frames = dataset.key_frames
     names = frames.videos[np.unique(frames.video[dataset.data_list])].tolist()
     folder = dataset.data_prefix['img']
@@ -335,6 +351,8 @@ def _check_media(split: str, dataset: STSSAAVADataset, videos: int, findings: Li
             f'{_some([str(files[video]) for video in missing])}')))
     there = [video for video in names if video not in set(missing)]
     if 0 <= videos < len(there):
+        findings.append(Finding('note', UNOPENED, split, f'{len(there) - videos} of {len(there)}, which may be broken '
+                                'or too short: tools/check_dataset.py --videos -1 opens all'))
         there = [there[index] for index in np.linspace(0, len(there) - 1, videos).round().astype(int)]
     last = np.full(len(frames.videos), -np.inf)
     np.maximum.at(last, frames.video[dataset.data_list], frames.timestamp[dataset.data_list])
@@ -352,7 +370,9 @@ def _check_media(split: str, dataset: STSSAAVADataset, videos: int, findings: Li
                 findings.append(Finding('error', 'unreadable video', split, str(error)))
                 continue
             length, rate = len(reader), reader.get_avg_fps()
-            if timing['fps'] != 1 and abs(timing['fps'] - rate) * (stamp - timing['timestamp_start']) > rate / 2:
+            if by_video and timing['fps'] != 1:
+                centre = rate * (stamp - timing['timestamp_start'])
+            elif timing['fps'] != 1 and abs(timing['fps'] - rate) * (stamp - timing['timestamp_start']) > rate / 2:
                 slow.append(f'{video} ({rate:.4g})')
         if centre >= length:
             late.append(f'{video} at {stamp:g} (frame {centre:.0f} of {length})')

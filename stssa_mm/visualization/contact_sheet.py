@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from stssa_mm.datasets import STSSAAVADataset
-from stssa_mm.datasets.proposals import open_video
+from stssa_mm.datasets.video_files import open_video
 
 HEIGHT, COLUMNS = 240, 4
 GREEN, YELLOW, WHITE = (0, 200, 0), (0, 220, 220), (255, 255, 255)  # BGR

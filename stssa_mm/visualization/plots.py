@@ -26,12 +26,18 @@ def read_scalars(work_dir: Path) -> List[dict]:
 
     Raises:
         FileNotFoundError: If the folder holds no log.
+        ValueError: If a line is malformed. One without its end, which a killed run leaves, is not counted.
     """
     files = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
     lines = {}
     for file in files:
-        for line in file.read_text().splitlines():
-            entry = json.loads(line)
+        for number, line in enumerate(file.read_text().splitlines(True), 1):
+            if not line.endswith('\n'):
+                continue  # a killed run left it half
+            try:
+                entry = json.loads(line)
+            except ValueError as error:
+                raise ValueError(f'{file}:{number}: {line!r}: expected json ({error})') from None
             lines[entry.get('step'), 'loss' in entry] = entry
     if not lines:
         raise FileNotFoundError(f'{work_dir}: no */vis_data/scalars.json with log lines: give the work folder of a '
@@ -113,9 +119,15 @@ def plot_per_class_ap(metrics: dict, title: str, out: Path) -> Path:
 
     Returns:
         Path: ``out``.
+
+    Raises:
+        ValueError: If there is no class in them.
     """
     classes = {key.split('/', 1)[1]: value for key, value in metrics.items() if key.startswith('mAP/')
                and key not in NO_CLASS and not key.startswith(f'{MEAN}@')}
+    if not classes:
+        raise ValueError('the test has no AP of single classes: repeat it with --cfg-options '
+                         'test_evaluator.per_class=True')
     figure, axes = plt.subplots(figsize=(7, 1.2 + 0.25 * len(classes)))
     axes.barh(list(classes), list(classes.values()))
     axes.axvline(metrics[MEAN], color='C1')

@@ -1,18 +1,25 @@
 """Broken inputs: a sound dataset of one key frame, and for each kind of fault the files or arguments that differ."""
+import contextlib
 import os
 import pickle
+import tempfile
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from stssa_mm.datasets import STSSAAVADataset
 from stssa_mm.datasets.annotations import read_exclusions, read_label_map
-from stssa_mm.datasets.proposals import find_video, open_video
+from stssa_mm.datasets.converters.ava_form import write_video
+from stssa_mm.datasets.transforms import STSSAVideoDecode, STSSAVideoInit
+from stssa_mm.datasets.video_files import find_video
+from stssa_mm.evaluation import STSSAAVAMetric
 
 from mmaction.datasets import AVADataset  # isort: skip
-from mmaction.datasets.transforms import DecordInit  # isort: skip
-from mmaction.evaluation import read_labelmap  # isort: skip
+from mmaction.datasets.transforms import DecordDecode, DecordInit  # isort: skip
+from mmaction.evaluation import AVAMetric, read_labelmap  # isort: skip
 
 ROW = 'v,0902,0.1,0.2,0.3,0.4,1,7\n'
 LABELS = 'item {\n  name: "stand"\n  id: 1\n}\nitem {\n  name: "run"\n  id: 2\n}\n'
@@ -28,12 +35,14 @@ class Case(NamedTuple):
         content (str | bytes | object): What the file holds; None: there is no file. Objects are pickled.
         says (str): A part of our error, '@' the file's path.
         arguments (dict): Of the dataset, beside those of the sound one.
+        evaluator (dict): Of the evaluator, likewise.
     """
     file: str
     fault: str
     content: object
     says: str
     arguments: dict = {}
+    evaluator: dict = {}
 
 
 class Call:
@@ -41,6 +50,15 @@ class Call:
 
     def __reduce__(self):
         return os.getcwd, ()
+
+
+@lru_cache
+def mp4() -> bytes:
+    """A video of 60 frames."""
+    with tempfile.TemporaryDirectory() as folder:
+        noise = np.random.default_rng(0)
+        write_video(Path(folder, 'v.mp4'), (noise.integers(0, 255, (64, 64, 3), np.uint8) for _ in range(60)), 30)
+        return Path(folder, 'v.mp4').read_bytes()
 
 
 def boxes(*rows, key='v,0902'):
@@ -139,8 +157,11 @@ CASES = [
     Case('videos.csv', 'fps 0', 'video,fps\nv,0\n', "@:2: fps='0': expected a number above 0", INFO),
     Case('videos.csv', 'half a frame', 'video,frames\nv,1.5\n', "@:2: frames='1.5': expected a whole number", INFO),
     Case('v.mp4', 'missing', None, 'no video of this name'),
-    Case('v.mp4', 'empty', b'', '@: cannot be read as a video'),
-    Case('v.mp4', 'text', 'video', '@: cannot be read as a video'),
+    Case('v.mp4', 'empty', b'', '@'),
+    Case('v.mp4', 'text', 'video', '@'),
+    Case('v.mp4', 'its second half is lost', mp4()[:len(mp4()) // 2], '@'),
+    Case('v.mp4', 'zeros in its middle', mp4()[:len(mp4()) // 3] + bytes(len(mp4()) // 3) + mp4()[2 * len(mp4()) // 3:],
+         '@'),
     Case('', 'num_classes is not the custom classes + 1', None, 'dataset.num_classes=3: expected 2, the custom_classes '
          '+ 1', dict(custom_classes=[1])),
     Case('', 'a custom class twice', None, 'dataset.custom_classes=[1, 1]: expected different ids',
@@ -148,6 +169,20 @@ CASES = [
     Case('', 'several labels with multilabel=False', None, 'key frame v,0902: the person 7 has several labels',
          dict(multilabel=False, ann_file='two.csv')),
     Case('', 'no annotations in training', None, 'dataset.ann_file=None: expected a file', dict(ann_file=None)),
+    Case('', 'missing_proposals is neither', None, "dataset.missing_proposals='skip': expected 'error' or 'empty'",
+         dict(missing_proposals='skip')),
+    Case('', 'ann_file of the evaluator is missing', None, "evaluator.ann_file='nowhere.csv': no such file", {},
+         dict(ann_file='nowhere.csv')),
+    Case('', 'label_file of the evaluator is missing', None, "evaluator.label_file='nowhere.pbtxt': no such file", {},
+         dict(label_file='nowhere.pbtxt')),
+    Case('', 'exclude_file of the evaluator is missing', None, "evaluator.exclude_file='nowhere.csv': no such file", {},
+         dict(exclude_file='nowhere.csv')),
+    Case('', 'num_classes of the evaluator is that of another set', None, 'evaluator.num_classes=2, but', {},
+         dict(num_classes=2)),
+    Case('', 'custom_classes of the evaluator are not in the label map', None, 'evaluator.custom_classes: [5] not in',
+         {}, dict(custom_classes=[1, 5])),
+    Case('', 'rule of the evaluator is none', None, "rule='coco': expected one of", {}, dict(rule='coco')),
+    Case('', 'iou of the evaluator is a percentage', None, 'iou=(50.0,): expected', {}, dict(iou=(50, ))),
 ]
 
 
@@ -162,29 +197,53 @@ def write(case: Case, folder: Path) -> dict:
             (folder / name).write_bytes(data if isinstance(data, bytes) else pickle.dumps(data))
     arguments = dict(ann_file=A, label_file=L, exclude_file=E, proposal_file=P, num_classes=3)
     arguments.update(case.arguments)
-    return {key: str(folder / value) if isinstance(value, str) else value for key, value in arguments.items()}
+    return {key: str(folder / value) if isinstance(value, str) and key.endswith(('_file', '_info')) else value
+            for key, value in arguments.items()}
+
+
+def evaluator(case: Case, arguments: dict) -> dict:
+    """The arguments of the evaluator of a case."""
+    return {**{key: arguments[key] for key in ('ann_file', 'exclude_file', 'label_file', 'num_classes')},
+            **case.evaluator}
 
 
 def ours(case: Case, folder: Path) -> None:
     """Read a case by this package."""
     arguments = write(case, folder)
     if case.file == 'v.mp4':
-        open_video(find_video(folder, 'v'))
+        read_clip(STSSAVideoInit(), STSSAVideoDecode(), find_video(folder, 'v'))
     dataset = STSSAAVADataset(pipeline=[], **arguments)
     read_label_map(arguments['label_file'])
     read_exclusions(arguments['exclude_file'])
     for index in range(len(dataset)):
         dataset.get_data_info(index)
+    if case.evaluator:
+        evaluate(STSSAAVAMetric(**evaluator(case, arguments)))
 
 
 def theirs(case: Case, folder: Path) -> None:
     """Read a case by MMAction2."""
     arguments = write(case, folder)
     if case.file == 'v.mp4':
-        DecordInit()(dict(filename=str(folder / 'v')))
+        read_clip(DecordInit(), DecordDecode(), folder / 'v.mp4')
     arguments.pop('video_info', None)
     dataset = AVADataset(pipeline=[], **arguments)
     with open(arguments['label_file']) as file:
         read_labelmap(file)
     for index in range(len(dataset)):
         dataset.get_data_info(index)
+    if case.evaluator:
+        with contextlib.chdir(folder):  # it writes into the working directory
+            evaluate(AVAMetric(**evaluator(case, arguments)))
+
+
+def read_clip(init, decode, file: Path) -> None:
+    """Open a video and decode eight frames over its 60."""
+    decode(init(dict(filename=str(file), frame_inds=np.arange(0, 60, 8))))
+
+
+def evaluate(metric) -> None:
+    """One person with a score for each of the classes."""
+    people = dict(bboxes=torch.tensor([BOX[:4]]), scores=torch.tensor([[0, 0.9, 0.1]]))
+    metric.process(None, [dict(video_id='v', timestamp=902, pred_instances=people)])
+    metric.compute_metrics(metric.results)

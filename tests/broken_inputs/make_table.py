@@ -2,6 +2,7 @@
 import contextlib
 import io
 import logging
+import re
 import tempfile
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def outcome(read, case):
         except Exception as error:  # whatever it is, it is the answer
             lines = str(error).strip().splitlines() or ['']
             line = lines[-1 if 'Error' in lines[-1] else 0]
+            line = re.sub(r'\[\d\d:\d\d:\d\d\] ', '', line)  # decord's clock
             line = line[:300].replace(f'{folder}/', '').replace(str(Path.cwd()), '.').replace('|', '\\|')
             return f'{type(error).__name__}: {line}'
     return 'reads it'

@@ -1,6 +1,8 @@
 import copy
 import json
 import pickle
+import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stssa_mm.datasets import STSSAAVADataset
+from stssa_mm.datasets import STSSAAVADataset, ava_dataset
 from stssa_mm.registry import DATASETS
 
 from mmaction.datasets import AVADataset  # isort: skip
@@ -246,7 +248,18 @@ def test_proposals_that_are_missing(tmp_path):
     assert len(small(tmp_path, *files, missing_proposals='empty')) == 1
     data = small(tmp_path, *files, missing_proposals='empty', test_mode=True)
     assert [len(data.get_data_info(index)['proposals']) for index in range(2)] == [1, 0]
+    with pytest.raises(ValueError, match=r'2 of 2 key frames of .*a\.csv are not in it.*: is it the file of this'):
+        small(tmp_path, files[0], {'x,0902': people([0, 0, 1, 1, 1])}, missing_proposals='empty', test_mode=True)
     assert len(small(tmp_path, *files, exclude='w,0902\n')) == 1  # an excluded key frame needs none
+
+
+@pytest.mark.parametrize('test_mode', [False, True])
+def test_missing_proposals_are_counted_in_the_log(tmp_path, monkeypatch, test_mode):
+    lines = []
+    monkeypatch.setattr(ava_dataset.MMLogger, 'get_current_instance', lambda: SimpleNamespace(info=lines.append))
+    small(tmp_path, f'v,902,{BOX},1,0\nw,902,{BOX},1,0\n', {'v,0902': people([0, 0, 1, 1, 1])},
+          missing_proposals='empty', test_mode=test_mode)
+    assert re.search(r'1 of 2 key frames of .*a.csv are not in it, such as w,0902: nobody is there', '\n'.join(lines))
 
 
 def test_a_detector_that_finds_nobody_is_no_fault(tmp_path):

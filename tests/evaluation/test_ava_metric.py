@@ -114,6 +114,16 @@ def test_written_files_give_the_same_result_again(tmp_path):
     assert json.loads((tmp_path / 'out' / 'result.json').read_text())['mAP'] == ours['mAP/overall']
 
 
+def test_without_ground_truth_the_detections_are_written(tmp_path):
+    config = {**files(tmp_path, [('v', 1, BOX, 1)]), 'ann_file': None}
+    predictions = {('v', 1): ([BOX], [[0., .9, 0., 0.]])}
+    assert evaluate(config, predictions, out_dir=str(tmp_path / 'out')) == {}
+    row, = (tmp_path / 'out' / 'detections.csv').read_text().splitlines()
+    assert row.startswith('v,1,') and row.split(',')[6] == '1' and float(row.split(',')[7]) == pytest.approx(.9)
+    with pytest.raises(ValueError, match='ann_file=None: expected a file, or evaluator.out_dir'):
+        evaluate(config, predictions)
+
+
 def test_rule_is_a_choice(tmp_path):
     config = files(tmp_path, [('v', 1, BOX, 1), ('v', 1, OTHER, 2)])
     predictions = {('v', 1): ([BOX], [[0., .9, 0., 0.]])}

@@ -12,6 +12,7 @@ from stssa_mm.evaluation.dataset_checks import check_config, frame_map_bound
 from stssa_mm.evaluation.frame_map import Boxes
 
 TRAIN, VAL = 'train_dataloader.dataset', 'val_dataloader.dataset'
+UPSTREAM = [dict(type='DecordInit'), dict(type='SampleAVAFrames', clip_len=16)]  # counts frames by the dataset's fps
 
 
 def config_of(repo, folder, name='stssa_toy'):
@@ -135,7 +136,9 @@ DAMAGES = {
                                '6 of 6 videos'),
     'timestamps past the end': (options(timestamp_start=0), 'error', 'timestamps', 'train', 'past their end'),
     'timestamps before the start': (options(timestamp_start=1000), 'error', 'timestamps', 'train', 'before the start'),
-    'fps wrong': (options(fps=5), 'warning', 'fps', 'train', 'another rate'),
+    'fps wrong': (options(fps=5, pipeline=UPSTREAM), 'warning', 'fps', 'train', 'another rate'),
+    'fps wrong, and past the end': (options(fps=60, pipeline=UPSTREAM), 'error', 'timestamps', 'train',
+                                    'past their end'),
 }
 
 
@@ -163,6 +166,27 @@ def test_each_fault_is_named(sound, damage):
                for finding in checked.findings), checked.findings
     assert checked.verdict.startswith('training cannot work' if level == 'error' else 'no error found')
     assert all('\n' not in finding.text for finding in checked.findings)
+
+
+@pytest.mark.parametrize('fps', [5, 60])
+def test_videos_tell_their_own_rate_where_the_pipeline_listens(sound, fps):
+    options(fps=fps)(*sound)
+    assert not {'fps', 'timestamps'} & {finding.name for finding in check_config(sound[1], videos=-1).findings}
+
+
+def test_the_verdict_says_that_videos_were_left_unopened(sound):
+    checked = check_config(sound[1], videos=1)
+    assert checked.verdict.endswith('warnings, but not all videos were opened')
+    assert {finding.where: finding.text[:6] for finding in checked.findings if finding.name == 'videos not opened'} == {
+        'train': '5 of 6', 'val': '2 of 3'}
+    assert check_config(sound[1], videos=-1).verdict.endswith('warnings')
+
+
+def test_a_proposal_file_of_other_videos_is_an_error_also_where_some_may_be_missing(sound):
+    options(val_dataloader__dataset__proposal_file='@annotations/train_proposals.pkl',
+            val_dataloader__dataset__missing_proposals='empty')(*sound)
+    assert any((finding.level, finding.name, finding.where) == ('error', 'missing proposals', 'val')
+               for finding in check_config(sound[1]).findings)
 
 
 def test_upper_bound_by_hand(tmp_path):

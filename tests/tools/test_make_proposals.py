@@ -21,6 +21,7 @@ def test_errors_are_one_line(load_tool, region_network, key_frames, toy, tmp_pat
     def error(*options):
         return run(load_tool, region_network, key_frames, toy, tmp_path / 'x.csv', *options)
 
-    assert error('--timestamps', 'frames').startswith('make_proposals.py: --timestamps and --timestamp-start: leave')
+    for options in (('--timestamps', 'frames'), ('--timestamp-start', 0), ('--fps', 25)):
+        assert error(*options).startswith('make_proposals.py: --timestamps, --timestamp-start, --video-info and --fps')
     assert error('--device', 'cuda:99').startswith("make_proposals.py: device='cuda:99': ")
     assert error('--max-people', 0) == 'make_proposals.py: max_people=0: expected 1 or more'

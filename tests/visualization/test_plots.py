@@ -37,3 +37,19 @@ def test_the_newest_test_is_taken(tmp_path):
 def test_an_empty_folder_is_named(read, tmp_path):
     with pytest.raises(FileNotFoundError, match=str(tmp_path)):
         read(tmp_path)
+
+
+def test_a_line_that_a_killed_run_left_half_is_not_counted(tmp_path):
+    write_log(tmp_path / '20260101_000000', [dict(loss=3.0, epoch=1, step=1)])
+    log = tmp_path / '20260101_000000' / 'vis_data' / 'scalars.json'
+    log.write_text(log.read_text() + '{"loss": 2.0, "epo')
+    assert [line['loss'] for line in read_scalars(tmp_path)] == [3.0]
+    log.write_text('loss 3\n')
+    with pytest.raises(ValueError, match=r"scalars\.json:1: 'loss 3\\n': expected json"):
+        read_scalars(tmp_path)
+
+
+def test_a_test_without_single_classes_says_how_to_get_them(tmp_path):
+    with pytest.raises(ValueError, match='test_evaluator.per_class=True'):
+        plot_per_class_ap({'mAP/overall': 0.5, 'mAP/person_movement': 0.4}, 'run', tmp_path / 'ap.png')
+    assert not (tmp_path / 'ap.png').exists()

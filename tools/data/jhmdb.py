@@ -4,6 +4,7 @@ The release's folder has puppet_mask/, splits/ and, for RGB clips, Rename_Images
 silhouettes.
 """
 import argparse
+import sys
 from pathlib import Path
 
 from stssa_mm.datasets.converters.jhmdb import convert_jhmdb
@@ -17,7 +18,10 @@ def main():
     parser.add_argument('--train-stride', type=int, default=8, help='frames between training key frames (default: 8)')
     parser.add_argument('--test-stride', type=int, default=1, help='frames between test key frames (default: 1)')
     args = parser.parse_args()
-    summary = convert_jhmdb(args.release, args.out, args.split, args.train_stride, args.test_stride)
+    try:
+        summary = convert_jhmdb(args.release, args.out, args.split, args.train_stride, args.test_stride)
+    except (OSError, ValueError) as error:
+        sys.exit(f'jhmdb.py: {error}')
     print(f'{args.out}: ' + ', '.join(f'{key} {value}' for key, value in summary.items()))
 
 

@@ -17,8 +17,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('key_frames', type=Path, help='annotation csv, or lines "video,timestamp"')
     parser.add_argument('videos', type=Path,
-                        help='folder of the videos: <video id>, or <video id>.<any extension>; of the frame folders '
-                        'for an STSSAFasterRCNN that reads frames')
+                        help='folder of the videos: <video id>.<any extension>, or <video id>/ with its frames as '
+                        'pictures; what its config reads for an STSSAFasterRCNN')
     parser.add_argument('out', type=Path, help='proposal file: .pkl, .npz or .csv')
     parser.add_argument('--detector', type=Path, required=True,
                         help='ONNX file of YOLOX, a config of mmdet, or one of an STSSAFasterRCNN, whose region '
@@ -27,8 +27,10 @@ def main():
     parser.add_argument('--device', default='cpu', help='of the config: cpu, cuda:0 (default: cpu)')
     parser.add_argument('--timestamps', choices=('seconds', 'frames'),
                         help='default: seconds; those of an STSSAFasterRCNN are as its config says')
-    parser.add_argument('--timestamp-start', type=int,
+    parser.add_argument('--timestamp-start', type=float,
                         help="timestamp of a video's first frame (default: 900 for seconds, 1 for frames)")
+    parser.add_argument('--video-info', type=Path, help='csv or json of the start and fps of each video')
+    parser.add_argument('--fps', type=float, help='frames a second of folders of frames (default: 30)')
     parser.add_argument('--score-thr', type=float, default=SELECTION.score_thr, help=f'default: {SELECTION.score_thr}')
     parser.add_argument('--nms-thr', type=float, default=SELECTION.nms_thr, help=f'default: {SELECTION.nms_thr}')
     parser.add_argument('--max-people', type=int, default=SELECTION.max_people,
@@ -38,15 +40,16 @@ def main():
     selection = Selection(args.score_thr, args.nms_thr, args.max_people)
     try:
         if args.detector.suffix == '.py' and args.checkpoint and proposes_regions(args.detector):
-            if args.timestamps or args.timestamp_start is not None:
-                raise ValueError('--timestamps and --timestamp-start: leave them out, the config says them '
-                                 '(fps and timestamp_start of its test_dataloader.dataset)')
+            if any(value is not None for value in (args.timestamps, args.timestamp_start, args.video_info, args.fps)):
+                raise ValueError('--timestamps, --timestamp-start, --video-info and --fps: leave them out, the config '
+                                 'says them (in its test_dataloader.dataset)')
             summary = make_region_proposals(args.detector, args.checkpoint, args.key_frames, args.videos, args.out,
                                             selection, args.batch_size, args.device)
         else:
             detector = open_person_detector(args.detector, args.checkpoint, args.device)
             summary = make_proposals(args.key_frames, args.videos, detector, args.out, args.timestamps or 'seconds',
-                                     args.timestamp_start, selection, args.batch_size)
+                                     args.timestamp_start, args.video_info, args.fps or 30, selection,
+                                     args.batch_size)
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f'make_proposals.py: {error}')
     print(f'{args.out}: {summary["people"]} people on {summary["key_frames"]} key frames')

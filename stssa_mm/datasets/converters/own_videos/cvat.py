@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from tqdm import tqdm
 
-from stssa_mm.datasets.proposals import find_video
+from stssa_mm.datasets.video_files import find_video
 
 from .labelled_video import LabelledVideo, Mark, check_label, check_names, probe, relative_box, safe_name, thin_out
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from stssa_mm.datasets.proposals import open_video
+from stssa_mm.datasets.video_files import open_video
 
 
 class Mark(NamedTuple):

@@ -1,0 +1,83 @@
+"""The frames of videos on the disk: files, and folders of pictures. No torch."""
+from pathlib import Path
+from typing import List, Sequence, Union
+
+import cv2
+import decord
+import numpy as np
+
+UNREADABLE = (decord.DECORDError, decord.DECORDLimitReachedError, RuntimeError, IndexError)
+BESIDE_VIDEOS = ('.csv', '.json', '.srt', '.txt', '.xml')
+PICTURES = ('.jpg', '.jpeg', '.png')
+
+
+def find_video(folder: Path, video: str) -> Path:
+    """The file of a video id, which may lack the extension.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If there are several.
+    """
+    if (folder / video).is_file():
+        return folder / video
+    place = folder / video
+    files = sorted(file for file in place.parent.glob('*')
+                   if file.stem == place.name and file.suffix.lower() not in BESIDE_VIDEOS and file.is_file())
+    if not files:
+        raise FileNotFoundError(f'{place}: no video of this name, with or without an extension')
+    if len(files) > 1:
+        raise ValueError(f'{place}: several files of this name: {", ".join(file.name for file in files)}: keep one')
+    return files[0]
+
+
+def open_video(file: Path) -> decord.VideoReader:
+    """A reader of a video's frames, RGB.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not a video with frames.
+    """
+    if not Path(file).is_file():
+        raise FileNotFoundError(f'{file}: no such video')
+    try:
+        reader = decord.VideoReader(str(file), num_threads=1)
+        reader[0]
+    except UNREADABLE as error:
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        raise ValueError(f'{file}: cannot be read as a video ({reason}): replace the file or leave it out') from error
+    return reader
+
+
+class FrameFolder:
+    """A video's frames as pictures in a folder, in the order of the numbers in their names; ``len``: how many.
+
+    Args:
+        folder (Path): Where they are, such as ``img_00001.jpg``.
+
+    Raises:
+        ValueError: If there is none in it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._files = sorted((file for file in Path(folder).iterdir() if file.suffix.lower() in PICTURES),
+                             key=lambda file: (len(file.name), file.name))
+        if not self._files:
+            raise ValueError(f'{folder}: no pictures ({", ".join(PICTURES)}) in it')
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        """Frame ``number`` (from 0): (H, W, 3), RGB. Raises ValueError if the picture cannot be read."""
+        image = cv2.imread(str(self._files[number]))
+        if image is None:
+            raise ValueError(f'{self._files[number]}: cannot be read as a picture: replace it')
+        return np.ascontiguousarray(image[..., ::-1])
+
+
+def read_frames(frames: Union[decord.VideoReader, FrameFolder], numbers: Sequence[int]) -> List[np.ndarray]:
+    """Frames by number (from 0): (H, W, 3) each, RGB. Raises one of ``UNREADABLE`` or ValueError if one cannot be
+    read."""
+    if isinstance(frames, FrameFolder):
+        return [frames[number] for number in numbers]
+    return list(frames.get_batch(list(numbers)).asnumpy())

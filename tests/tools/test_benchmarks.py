@@ -1,0 +1,41 @@
+"""The benchmarks run on small sizes, compare like with like and end with their line of JSON. No time is judged."""
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def benchmark(repo):
+    """A function that runs tools/benchmark_<name>.py; gives the JSON of its last line."""
+
+    def run(name, *options):
+        result = subprocess.run([sys.executable, str(repo / 'tools' / f'benchmark_{name}.py'), *map(str, options)],
+                                capture_output=True, text=True, timeout=300, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+        assert result.returncode == 0, result.stderr[-2000:]
+        found = json.loads(result.stdout.splitlines()[-1])
+        assert all(value >= 0 for value in found.values())
+        return found
+
+    return run
+
+
+def test_attention(benchmark):
+    found = benchmark('attention', '--channels', 64, '--time', 2, '--size', 3, '--repeats', 1)
+    assert set(found) == {'speedup', 'memory_ratio', 'max_difference'}
+    assert found['max_difference'] < 1e-5
+
+
+def test_evaluation(benchmark, toy, tmp_path):
+    annotations = toy / 'annotations'
+    found = benchmark('evaluation', '--ground-truth', annotations / 'train.csv', '--label-map',
+                      annotations / 'action_list.pbtxt', '--repeats', 1)
+    assert set(found) == {'speedup', 'ours_s', 'mmaction2_s', 'ours_mb', 'mmaction2_mb', 'map_difference'}
+    assert found['map_difference'] < 1e-12
+
+
+def test_data(benchmark):
+    found = benchmark('data', '--scale', 0.001, '--seconds', 6, '--clips', 2, '--in-order', 2, '--repeats', 1)
+    assert set(found) == {'annotations_speedup', 'annotations_memory_ratio', 'random_clip_ratio', 'in_order_speedup'}
