@@ -32,7 +32,7 @@ model = dict(
 
 train_pipeline = [
     dict(type='STSSASampleFrames', clip_len=32, frame_interval=2),
-    dict(type='RawFrameDecode'),
+    dict(type='STSSARawFrameDecode'),
     dict(type='RandomRescale', scale_range=(256, 320)),
     dict(type='RandomCrop', size=256),
     dict(type='STSSADropEmptyBoxes'),
@@ -42,7 +42,7 @@ train_pipeline = [
 ]
 val_pipeline = [
     dict(type='STSSASampleFrames', clip_len=32, frame_interval=2, test_mode=True),
-    dict(type='RawFrameDecode'),
+    dict(type='STSSARawFrameDecode'),
     dict(type='Resize', scale=(-1, 256)),
     dict(type='FormatShape', input_format='NCTHW', collapse=True),
     dict(type='PackActionInputs')

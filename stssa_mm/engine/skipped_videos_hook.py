@@ -14,7 +14,7 @@ def transforms_of(dataset) -> list:
 
 @HOOKS.register_module()
 class STSSASkippedVideosHook(Hook):
-    """Report the samples that :class:`STSSAVideoInit` with ``on_broken='skip'`` left out of a training epoch.
+    """Report the samples that transforms with ``on_broken='skip'`` left out of a training epoch.
 
     The videos are named in the warnings of the epoch.
     """

@@ -1,6 +1,8 @@
 from .drop_empty_boxes import STSSADropEmptyBoxes
+from .frames import STSSARawFrameDecode
 from .person_crop import STSSAPersonCrop
 from .sample_frames import STSSASampleFrames
 from .video import STSSAVideoDecode, STSSAVideoInit
 
-__all__ = ['STSSADropEmptyBoxes', 'STSSAPersonCrop', 'STSSASampleFrames', 'STSSAVideoDecode', 'STSSAVideoInit']
+__all__ = ['STSSADropEmptyBoxes', 'STSSAPersonCrop', 'STSSARawFrameDecode', 'STSSASampleFrames', 'STSSAVideoDecode',
+           'STSSAVideoInit']

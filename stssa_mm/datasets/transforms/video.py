@@ -1,17 +1,14 @@
 """Reading clips out of videos."""
-import logging
 from typing import List, Optional
 
 import numpy as np
-import torch
 from mmaction.datasets.transforms import DecordDecode, DecordInit
 from mmengine.fileio import FileClient
-from mmengine.logging import print_log
 
 from stssa_mm.datasets.video_reader import BrokenVideoError, Video, VideoPool
 from stssa_mm.registry import TRANSFORMS
 
-MAX_WORKERS = 1024
+from .broken_videos import BrokenVideos
 
 
 @TRANSFORMS.register_module()
@@ -33,10 +30,7 @@ class STSSAVideoInit(DecordInit):
     Args:
         max_open (int): Videos that a process keeps open. Defaults to 4.
         cache_mb (float): The most that kept frames take in a process, in MiB. Defaults to 256.
-        on_broken (str): ``'stop'`` raises the error. ``'skip'`` warns once for each file and process, and gives None,
-            for which the dataset draws another sample; ``STSSASkippedVideosHook`` reports the number after each epoch.
-            It is for training: a test that left samples out would measure something else, so in test mode MMEngine
-            stops at the first None. Defaults to ``'stop'``.
+        on_broken (str): ``'stop'`` or ``'skip'``, see :class:`.broken_videos.BrokenVideos`. Defaults to ``'stop'``.
         timeout (float): Seconds that opening a video, and decoding a clip, may take before the video counts as broken.
             Defaults to 60.
         io_backend, num_threads, **kwargs: Of :class:`DecordInit`.
@@ -54,12 +48,9 @@ class STSSAVideoInit(DecordInit):
                  num_threads: int = 1,
                  **kwargs) -> None:
         super().__init__(io_backend=io_backend, num_threads=num_threads, **kwargs)
-        if on_broken not in ('stop', 'skip'):
-            raise ValueError(f"on_broken={on_broken!r}: expected 'stop' or 'skip'")
-        self.on_broken = on_broken
+        self._on_broken_video = BrokenVideos(on_broken)
+        self.take_skipped = self._on_broken_video.take_skipped
         self.pool = VideoPool(max_open, int(cache_mb * 2**20), num_threads, timeout)
-        self._skipped = torch.zeros(MAX_WORKERS, dtype=torch.int64).share_memory_()  # of each worker
-        self._warned = set()
 
     def _load(self, filename: str) -> bytes:
         if self.file_client is None:
@@ -79,25 +70,10 @@ class STSSAVideoInit(DecordInit):
         results['frame_times'] = results['video_reader'].frame_times
         return results
 
-    def _on_broken_video(self, filename: str, error: BrokenVideoError) -> None:
-        if self.on_broken == 'stop':
-            raise error
-        worker = torch.utils.data.get_worker_info()
-        self._skipped[worker.id % MAX_WORKERS if worker else 0] += 1
-        if filename not in self._warned:
-            self._warned.add(filename)
-            print_log(f'sample left out: {error}', logger='current', level=logging.WARNING)
-
-    def take_skipped(self) -> int:
-        """The samples left out since the last call, in all processes."""
-        number = int(self._skipped.sum())
-        self._skipped.zero_()
-        return number
-
     def __repr__(self) -> str:
         return (f'{type(self).__name__}(max_open={self.pool.max_open}, cache_mb={self.pool.cache_bytes / 2**20:g}, '
-                f'on_broken={self.on_broken!r}, timeout={self.pool.timeout}, io_backend={self.io_backend!r}, '
-                f'num_threads={self.num_threads})')
+                f'on_broken={self._on_broken_video.on_broken!r}, timeout={self.pool.timeout}, '
+                f'io_backend={self.io_backend!r}, num_threads={self.num_threads})')
 
 
 @TRANSFORMS.register_module()

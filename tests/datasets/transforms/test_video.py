@@ -10,7 +10,7 @@ from mmaction.datasets.transforms import DecordDecode, DecordInit
 from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 from numbered_videos import cut_off, make_video, number_of, zeroed
 
-from stssa_mm.datasets.transforms import STSSASampleFrames, STSSAVideoDecode, STSSAVideoInit, video
+from stssa_mm.datasets.transforms import STSSASampleFrames, STSSAVideoDecode, STSSAVideoInit, broken_videos
 from stssa_mm.datasets.video_reader import BrokenVideoError
 from stssa_mm.engine import STSSASkippedVideosHook
 from stssa_mm.registry import HOOKS, TRANSFORMS
@@ -128,7 +128,7 @@ def test_skipped_samples_are_replaced_counted_and_reported(path, broken, caplog,
 def test_a_skipped_video_is_named_once(broken, monkeypatch):
     _, cut = broken
     messages = []
-    monkeypatch.setattr(video, 'print_log', lambda message, **kwargs: messages.append(message))
+    monkeypatch.setattr(broken_videos, 'print_log', lambda message, **kwargs: messages.append(message))
     init = STSSAVideoInit(on_broken='skip')
     for _ in range(3):
         assert init(dict(filename=str(cut))) is None

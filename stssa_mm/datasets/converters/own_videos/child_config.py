@@ -65,7 +65,7 @@ def write_child_config(path: Path, base: Path, title: str, classes: int, multila
     pipelines, replaced = '', {}
     for key in ('train_pipeline', 'val_pipeline'):
         types = [step['type'] for step in Config.fromfile(base).get(key, [])]
-        if types[1:2] == ['RawFrameDecode']:
+        if types[1:2] in (['RawFrameDecode'], ['STSSARawFrameDecode']):
             pipelines += PIPELINES.format(key=key)
             replaced[key] = f'        pipeline={key},\n'
     relative = os.path.relpath(Path(base).resolve(), Path(path).parent.resolve())

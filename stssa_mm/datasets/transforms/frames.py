@@ -1,0 +1,61 @@
+"""Reading clips out of folders of frames."""
+from typing import Optional
+
+import cv2
+from mmaction.datasets.transforms import RawFrameDecode
+from mmengine.fileio import FileClient
+
+from stssa_mm.datasets.video_reader import BrokenVideoError
+from stssa_mm.registry import TRANSFORMS
+
+from .broken_videos import BrokenVideos
+
+REMEDY = "Extract the video's frames again; on_broken='skip' leaves its samples out of training"
+
+
+class _SoundPictures:
+    """A file client that gives whole pictures or raises a BrokenVideoError. ``path``: what it gave last."""
+
+    def __init__(self, client: FileClient) -> None:
+        self._client, self.path = client, None
+
+    def get(self, path: str) -> bytes:
+        self.path = path
+        try:
+            data = self._client.get(path)
+        except FileNotFoundError:
+            raise BrokenVideoError(f'{path}: no such frame. {REMEDY}') from None
+        # A decoder fills up what is missing of a JPEG with grey, without a word.
+        if not data or data[:2] == b'\xff\xd8' and b'\xff\xd9' not in data[-64:]:
+            raise BrokenVideoError(f'{path}: {"the file is cut off" if data else "the file is empty"}. {REMEDY}')
+        return data
+
+
+@TRANSFORMS.register_module()
+class STSSARawFrameDecode(RawFrameDecode):
+    """:class:`RawFrameDecode` that names a frame that is missing, empty, cut off (JPEG) or no picture.
+
+    Args:
+        on_broken (str): ``'stop'`` or ``'skip'``, see :class:`.broken_videos.BrokenVideos`. Defaults to ``'stop'``.
+        **kwargs: Of :class:`RawFrameDecode`.
+
+    Raises:
+        BrokenVideoError: A ValueError of one line, which names the file, what was found and what to do.
+    """
+
+    def __init__(self, on_broken: str = 'stop', **kwargs) -> None:
+        super().__init__(**kwargs)
+        self._on_broken_video = BrokenVideos(on_broken)
+        self.take_skipped = self._on_broken_video.take_skipped
+
+    def transform(self, results: dict) -> Optional[dict]:
+        """Read the clip."""
+        if self.file_client is None:
+            self.file_client = _SoundPictures(FileClient(self.io_backend, **self.kwargs))
+        try:
+            try:
+                return super().transform(results)
+            except cv2.error:
+                raise BrokenVideoError(f'{self.file_client.path}: it is no picture. {REMEDY}') from None
+        except BrokenVideoError as error:
+            return self._on_broken_video(results['frame_dir'], error)
