@@ -8,6 +8,8 @@ every clip (32 frames 2 apart), in turn, and the frames are checked to be equal.
 - ``in_order_speedup``: MMAction2's time / ours, totals of clips around neighbouring seconds, as a test reads a video
   (totals, because ours decodes several seconds at once).
 
+With ``--memory-seconds 3600`` our growth in memory over a pass of an hour is printed as well.
+
 Annotations: a made csv of AVA v2.1 train's size, see ``benchmark_annotations.py``, which also runs alone:
 
 - ``annotations_speedup``: MMAction2's time / ours, medians;
@@ -28,6 +30,7 @@ import numpy as np
 import torch
 from benchmark_annotations import benchmark_annotations
 from mmaction.datasets.transforms import DecordDecode, DecordInit, SampleAVAFrames
+from peak_memory import peak_memory
 from tqdm import tqdm
 
 from stssa_mm.datasets.converters.ffmpeg import find_ffmpeg
@@ -86,6 +89,27 @@ def clip_times(path, moments, label):
     return {name: values[1:] for name, values in seconds.items()}  # with the first, ours opens the file
 
 
+def repeat_video(path, out, seconds):
+    """Write a video of at least so many seconds, which shows another one again and again."""
+    command = [find_ffmpeg(), '-y', '-loglevel', 'error', '-stream_loop', '-1', '-i', str(path), '-c', 'copy', '-t',
+               str(seconds), str(out)]
+    subprocess.run(command, check=True)
+
+
+def print_memory(path, seconds):
+    """Print what a pass over the first minute of a video adds to the memory, and then one over all of it."""
+    transforms, peaks = readers()['ours'], []
+    for part in (range(min(60, seconds)), range(seconds)):
+        growth = {}
+        with peak_memory(growth):
+            for moment in tqdm(part, desc='memory', unit='clip', mininterval=1):
+                results = dict(filename=str(path), timestamp=moment, timestamp_start=0, fps=FPS, start_index=0)
+                for transform in transforms:
+                    results = transform(results)
+        peaks.append(growth['peak_mb'])
+    print(f'memory: {peaks[0]:.0f} MiB at the peak of a pass over a minute, {peaks[1]:.0f} MiB more over {seconds} s')
+
+
 def benchmark_video(args):
     """Measure, print and return ``random_clip_ratio`` and ``in_order_speedup``."""
     with tempfile.TemporaryDirectory() as folder:
@@ -99,6 +123,9 @@ def benchmark_video(args):
         in_order = min(args.in_order or args.seconds, args.seconds)
         first = (args.seconds - in_order) // 2
         ordered = clip_times(path, range(first, first + in_order), 'seconds in order')
+        if args.memory_seconds:
+            repeat_video(path, Path(folder) / 'long.mp4', args.memory_seconds)
+            print_memory(Path(folder) / 'long.mp4', args.memory_seconds)
     random = {name: statistics.median(values) for name, values in random.items()}
     ordered = {name: statistics.mean(values) for name, values in ordered.items()}
     print(f'{"time of a clip":30}{"MMAction2":>12}{"ours":>12}')
@@ -128,8 +155,10 @@ def parse_args():
     parser.add_argument('--clips', type=int, default=20, help='random clips (default: %(default)s)')
     parser.add_argument('--in-order', type=int, default=120, metavar='SECONDS',
                         help='neighbouring seconds from the middle, 0 for all of the video (default: %(default)s)')
+    parser.add_argument('--memory-seconds', type=int, default=0, metavar='SECONDS',
+                        help='also print the memory of a pass over a video of this length (default: none)')
     args = parser.parse_args()
-    for name, least in (('repeats', 1), ('seconds', 2), ('clips', 1), ('in_order', 0)):
+    for name, least in (('repeats', 1), ('seconds', 2), ('clips', 1), ('in_order', 0), ('memory_seconds', 0)):
         if getattr(args, name) < least:
             parser.error(f'--{name.replace("_", "-")} {getattr(args, name)}: expected {least} or more')
     return args
