@@ -22,7 +22,7 @@ train: data
 	@$(BIN)/python tools/plot_run.py $(RUN)
 
 test: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 doctor: setup
 	$(BIN)/python tools/doctor.py

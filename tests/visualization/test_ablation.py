@@ -28,8 +28,8 @@ def write_run(folder, seed=0, test=None, validations=(), name='stssa_toy', test_
     train = folder / '20260101_000000'
     (train / 'vis_data').mkdir(parents=True)
     (folder / f'{name}.py').write_text(config)
-    (train / 'vis_data' / 'scalars.json').write_text('\n'.join(
-        json.dumps({'mAP/overall': value, 'step': step}) for step, value in enumerate(validations, 1)))
+    (train / 'vis_data' / 'scalars.json').write_text(''.join(
+        json.dumps({'mAP/overall': value, 'step': step}) + '\n' for step, value in enumerate(validations, 1)))
     (train / f'{train.name}.log').write_text(f'Runtime environment:\n    seed: {log_seed}\n    deterministic: False\n')
     if test is not None:
         done = folder / 'test' / '20260102_000000'
