@@ -72,7 +72,7 @@ val_evaluator = dict(
     num_classes=num_classes)
 test_evaluator = val_evaluator
 
-max_epochs = 6
+max_epochs = 10
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(
     optimizer=dict(_delete_=True, type='AdamW', lr=2e-3, weight_decay=0.05),
