@@ -96,8 +96,8 @@ def repeat_video(path, out, seconds):
     subprocess.run(command, check=True)
 
 
-def print_memory(path, seconds):
-    """Print what a pass over the first minute of a video adds to the memory, and then one over all of it."""
+def memory_of_passes(path, seconds):
+    """Print and return what a pass over the first minute of a video adds to the memory, and then one over all of it."""
     transforms, peaks = readers()['ours'], []
     for part in (range(min(60, seconds)), range(seconds)):
         growth = {}
@@ -107,11 +107,14 @@ def print_memory(path, seconds):
                 for transform in transforms:
                     results = transform(results)
         peaks.append(growth['peak_mb'])
-    print(f'memory: {peaks[0]:.0f} MiB at the peak of a pass over a minute, {peaks[1]:.0f} MiB more over {seconds} s')
+    print(f'memory: {peaks[0]:.0f} MiB at the peak of a pass over a minute; one over {seconds} s adds {peaks[1]:.0f} '
+          'MiB to what that leaves')
+    return {'memory_minute_mb': round(peaks[0], 1), 'memory_long_mb': round(peaks[1], 1)}
 
 
 def benchmark_video(args):
     """Measure, print and return ``random_clip_ratio`` and ``in_order_speedup``."""
+    memory = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / 'video.mp4'
         make_video(path, args.seconds)
@@ -125,7 +128,7 @@ def benchmark_video(args):
         ordered = clip_times(path, range(first, first + in_order), 'seconds in order')
         if args.memory_seconds:
             repeat_video(path, Path(folder) / 'long.mp4', args.memory_seconds)
-            print_memory(Path(folder) / 'long.mp4', args.memory_seconds)
+            memory = memory_of_passes(Path(folder) / 'long.mp4', args.memory_seconds)
     random = {name: statistics.median(values) for name, values in random.items()}
     ordered = {name: statistics.mean(values) for name, values in ordered.items()}
     print(f'{"time of a clip":30}{"MMAction2":>12}{"ours":>12}')
@@ -135,6 +138,7 @@ def benchmark_video(args):
     return {
         'random_clip_ratio': round(random['ours'] / random['mmaction'], 3),
         'in_order_speedup': round(ordered['mmaction'] / ordered['ours'], 2),
+        **memory,
     }
 
 

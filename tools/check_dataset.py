@@ -33,7 +33,9 @@ def main():
     if args.contact_sheet:
         from stssa_mm.visualization.contact_sheet import write_contact_sheet
         try:
-            print(f'written: {write_contact_sheet(checked.datasets, checked.classes, args.contact_sheet)}')
+            written = write_contact_sheet(checked.datasets, checked.classes, args.contact_sheet,
+                                          by_video=checked.by_video)
+            print(f'written: {written}')
         except (OSError, ValueError) as error:
             sys.exit(f'error: {error}')
     print(f'verdict: {checked.verdict}')

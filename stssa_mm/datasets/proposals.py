@@ -183,8 +183,9 @@ def make_proposals(key_frame_file: Path, videos: Path, detector: PersonDetector,
         unit (str): Of the timestamps: ``'seconds'`` or ``'frames'``. Defaults to ``'seconds'``.
         timestamp_start (float, optional): The timestamp of a video's first frame. Defaults to 900 for seconds, as in
             AVA, and to 1 for frames.
-        video_info (Path, optional): Start and rate of each video, see
-            :func:`~stssa_mm.datasets.video_info.read_video_info`; what it gives goes first. Defaults to none.
+        video_info (Path, optional): Start and fps of each video, see
+            :func:`~stssa_mm.datasets.video_info.read_video_info`. They go before ``timestamp_start`` and ``fps``; but a
+            file has its own rate, unless this says 1: its timestamps are frame numbers. Defaults to none.
         fps (float): Frames a second of folders of frames, which do not say it. Defaults to 30, as in AVA.
         selection (Selection): Which boxes are taken. Defaults to ``SELECTION``.
         batch_size (int): Frames detected at a time. Defaults to 8.
@@ -198,6 +199,8 @@ def make_proposals(key_frame_file: Path, videos: Path, detector: PersonDetector,
     """
     if timestamp_start is None:
         timestamp_start = {'seconds': 900, 'frames': 1}[unit]
+    if not fps > 0:
+        raise ValueError(f'fps={fps}: expected a number above 0')
     wanted = sorted(read_key_frames(key_frame_file))
     infos = read_video_info(video_info) if video_info else {}
     files, starts, rates = {}, {}, {}
@@ -205,12 +208,12 @@ def make_proposals(key_frame_file: Path, videos: Path, detector: PersonDetector,
         folder, info = Path(videos, video), infos.get(video, VideoInfo())
         path = files[video] = folder if folder.is_dir() else find_video(Path(videos), video)
         starts[video] = timestamp_start if info.start is None else info.start
-        if info.fps is not None:
-            rates[video] = info.fps
-        elif unit == 'frames':
+        if unit == 'frames' or info.fps == 1:
             rates[video] = 1
+        elif path.is_dir():
+            rates[video] = fps if info.fps is None else info.fps
         else:
-            rates[video] = fps if path.is_dir() else open_video(path).get_avg_fps()
+            rates[video] = open_video(path).get_avg_fps()
     key_frames = [KeyFrame(video, timestamp, round((timestamp - starts[video]) * rates[video]))
                   for video, timestamp in wanted]
     return find_and_write(key_frames, FramePeople(files, detector), out, selection, batch_size)

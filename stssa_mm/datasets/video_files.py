@@ -1,6 +1,7 @@
 """The frames of videos on the disk: files, and folders of pictures. No torch."""
+import re
 from pathlib import Path
-from typing import List, Sequence, Union
+from typing import List, Optional, Sequence, Union
 
 import cv2
 import decord
@@ -48,30 +49,52 @@ def open_video(file: Path) -> decord.VideoReader:
     return reader
 
 
+def picture_fault(data: bytes) -> Optional[str]:
+    """What is wrong with the bytes of a picture, as far as a decoder does not say it, or None."""
+    if not data:
+        return 'the file is empty'
+    # A decoder fills up what is missing of a JPEG with grey, without a word.
+    return 'the file is cut off' if data[:2] == b'\xff\xd8' and b'\xff\xd9' not in data[-64:] else None
+
+
 class FrameFolder:
-    """A video's frames as pictures in a folder, in the order of the numbers in their names; ``len``: how many.
+    """A video's frames as pictures in a folder, by the number at the end of their names; ``len``: how many.
 
     Args:
-        folder (Path): Where they are, such as ``img_00001.jpg``.
+        folder (Path): Where they are, such as ``img_00001.jpg``, from any number on.
 
     Raises:
-        ValueError: If there is none in it.
+        ValueError: If there is none in it, one is missing in between, or they are of several kinds.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._files = sorted((file for file in Path(folder).iterdir() if file.suffix.lower() in PICTURES),
-                             key=lambda file: (len(file.name), file.name))
-        if not self._files:
-            raise ValueError(f'{folder}: no pictures ({", ".join(PICTURES)}) in it')
+        numbered = {}
+        for file in Path(folder).iterdir():
+            name = re.fullmatch(r'(.*?)(\d+)', file.stem)
+            if name and file.suffix.lower() in PICTURES:
+                numbered.setdefault((name[1], file.suffix), {})[int(name[2])] = file
+        if not numbered:
+            raise ValueError(f'{folder}: no pictures ({", ".join(PICTURES)}) with a number in it')
+        if len(numbered) > 1:
+            kinds = ', '.join(f'{start}*{suffix}' for start, suffix in sorted(numbered))
+            raise ValueError(f'{folder}: pictures of several kinds ({kinds}): keep the frames alone in it')
+        (start, suffix), files = numbered.popitem()
+        first, last = min(files), max(files)
+        if last - first + 1 > len(files):
+            gap = next(number for number in range(first, last) if number not in files)
+            raise ValueError(f'{folder}: {start}*{suffix} number {gap} is missing: extract the frames again')
+        self._files = [files[number] for number in range(first, last + 1)]
 
     def __len__(self) -> int:
         return len(self._files)
 
     def __getitem__(self, number: int) -> np.ndarray:
         """Frame ``number`` (from 0): (H, W, 3), RGB. Raises ValueError if the picture cannot be read."""
-        image = cv2.imread(str(self._files[number]))
+        data = self._files[number].read_bytes()
+        fault = picture_fault(data)
+        image = None if fault else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         if image is None:
-            raise ValueError(f'{self._files[number]}: cannot be read as a picture: replace it')
+            raise ValueError(f'{self._files[number]}: {fault or "it is no picture"}: replace it')
         return np.ascontiguousarray(image[..., ::-1])
 
 

@@ -2,7 +2,7 @@
 import copy
 import os.path as osp
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 from mmengine.config import Config
@@ -46,11 +46,13 @@ class Checked(NamedTuple):
         classes (dict[int, str]): Class id to name.
         histogram (dict[str, np.ndarray]): Split to (highest class id + 1,) annotated boxes a class.
         datasets (dict[str, STSSAAVADataset]): Split to dataset, where it could be read.
+        by_video (set[str]): Splits whose pipeline goes by the videos' own times, whatever ``fps`` says.
     """
     findings: List[Finding]
     classes: Dict[int, str]
     histogram: Dict[str, np.ndarray]
     datasets: Dict[str, STSSAAVADataset]
+    by_video: Set[str]
 
     @property
     def verdict(self) -> str:
@@ -92,7 +94,8 @@ def check_config(cfg: Config, videos: int = 3) -> Checked:
     histogram = {split: _histogram(dataset, classes) for split, dataset in datasets.items()}
     _check_classes(histogram, classes, findings)
     findings.sort(key=lambda finding: LEVELS.index(finding.level))
-    return Checked(findings, classes, histogram, datasets)
+    by_video = {split for split, part in parts.items() if _goes_by_video_times(part)}
+    return Checked(findings, classes, histogram, datasets, by_video)
 
 
 def _some(names: Sequence) -> str:

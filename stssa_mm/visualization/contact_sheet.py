@@ -1,7 +1,7 @@
 """Key frames with their boxes, on one picture."""
 import os
 from pathlib import Path
-from typing import Mapping
+from typing import Container, Mapping
 
 import cv2
 import numpy as np
@@ -13,8 +13,8 @@ HEIGHT, COLUMNS = 240, 4
 GREEN, YELLOW, WHITE = (0, 200, 0), (0, 220, 220), (255, 255, 255)  # BGR
 
 
-def _read_key_frame(dataset: STSSAAVADataset, sample: dict) -> np.ndarray:
-    """The picture (H, W, 3), BGR, of a sample's timestamp."""
+def _read_key_frame(dataset: STSSAAVADataset, sample: dict, by_video: bool) -> np.ndarray:
+    """The picture (H, W, 3), BGR, of a sample's timestamp; ``by_video``: at the video's own rate."""
     number = round(sample['fps'] * (sample['timestamp'] - sample['timestamp_start']))
     if dataset.use_frames:
         path = Path(sample['frame_dir'], sample['filename_tmpl'].format(number + sample['start_index']))
@@ -23,6 +23,8 @@ def _read_key_frame(dataset: STSSAAVADataset, sample: dict) -> np.ndarray:
             raise ValueError(f'{path}: no such picture, or it cannot be read: it is the key frame {sample["img_key"]}')
         return image
     reader = open_video(sample['filename'])
+    if by_video and sample['fps'] != 1:
+        number = round(reader.get_avg_fps() * (sample['timestamp'] - sample['timestamp_start']))
     if not 0 <= number < len(reader):
         raise ValueError(f'{sample["filename"]}: has {len(reader)} frames, and the key frame {sample["img_key"]} would '
                          f'be number {number} (from 0): check fps and timestamp_start')
@@ -47,7 +49,7 @@ def _draw(image: np.ndarray, sample: dict, names: Mapping[int, str], ids: np.nda
 
 
 def write_contact_sheet(datasets: Mapping[str, STSSAAVADataset], names: Mapping[int, str], out: Path,
-                        each: int = 8) -> Path:
+                        each: int = 8, by_video: Container[str] = ()) -> Path:
     """Draw key frames of each dataset: annotated boxes green with their classes, proposals yellow.
 
     Args:
@@ -55,6 +57,8 @@ def write_contact_sheet(datasets: Mapping[str, STSSAAVADataset], names: Mapping[
         names (Mapping[int, str]): Class id to name.
         out (Path): The picture, ``.png`` or ``.jpg``.
         each (int): Key frames of each dataset, evenly over its length. Defaults to 8.
+        by_video (Container[str]): The datasets whose pipeline goes by the videos' own times, whatever ``fps`` says.
+            Defaults to none.
 
     Returns:
         Path: ``out``.
@@ -67,11 +71,11 @@ def write_contact_sheet(datasets: Mapping[str, STSSAAVADataset], names: Mapping[
     if out.suffix not in ('.png', '.jpg'):
         raise ValueError(f'{out}: expected a picture .png or .jpg')
     tiles = []
-    for dataset in datasets.values():
+    for split, dataset in datasets.items():
         ids = np.array(dataset.custom_classes or range(dataset.num_classes))
         for index in np.unique(np.linspace(0, len(dataset) - 1, each).round().astype(int)).tolist():
             sample = dataset.get_data_info(index)
-            tiles.append(_draw(_read_key_frame(dataset, sample), sample, names, ids))
+            tiles.append(_draw(_read_key_frame(dataset, sample, split in by_video), sample, names, ids))
     if not tiles:
         raise ValueError(f'{out}: no dataset could be read, so there is nothing to draw')
     width = max(tile.shape[1] for tile in tiles)

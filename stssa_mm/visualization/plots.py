@@ -1,7 +1,7 @@
 """Pictures of a finished run, from the files that it left in its work folder."""
 import json
 from pathlib import Path
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Sequence, Union
 
 import matplotlib
 from mmengine.config import Config, ConfigDict
@@ -86,9 +86,12 @@ class TestResult(NamedTuple):
     data: str
 
 
-def basis(evaluator: ConfigDict, step: str) -> str:
-    """What a figure of an evaluator rests on: annotation file, ``step`` (test or validation) and rule."""
-    rule = evaluator.get('rule', 'activitynet') if evaluator.type == 'STSSAAVAMetric' else 'mmaction2'
+def basis(evaluator: Union[ConfigDict, Sequence[ConfigDict]], step: str) -> str:
+    """What a figure of an evaluator, or of the AVA evaluator among several, rests on: annotation file, ``step`` (test
+    or validation) and rule."""
+    if isinstance(evaluator, (list, tuple)):
+        evaluator = next(one for one in evaluator if 'ann_file' in one)
+    rule = evaluator.get('rule', 'activitynet') if evaluator.type.split('.')[-1] == 'STSSAAVAMetric' else 'mmaction2'
     return f'{evaluator.ann_file}, {step}, rule {rule}'
 
 
@@ -97,6 +100,7 @@ def newest_test_result(work_dir: Path) -> TestResult:
 
     Raises:
         FileNotFoundError: If there is none.
+        ValueError: If its config is not beside it.
     """
     results = {}
     for file in Path(work_dir).glob('**/*.json'):
@@ -105,8 +109,10 @@ def newest_test_result(work_dir: Path) -> TestResult:
     if not results:
         raise FileNotFoundError(f'{work_dir}: no test result below: run `mim test` with --work-dir {work_dir}/test')
     file, metrics = results[max(results)]
-    tested = Config.fromfile(file.parent / 'vis_data' / 'config.py')  # not the run's: a test may have other data
-    return TestResult(metrics, basis(tested.test_evaluator, 'test'))
+    config = file.parent / 'vis_data' / 'config.py'  # not the run's: a test may have other data
+    if not config.is_file():
+        raise ValueError(f'{config}: no such file: {file} needs it beside it, to say what it was measured on')
+    return TestResult(metrics, basis(Config.fromfile(config).test_evaluator, 'test'))
 
 
 def plot_per_class_ap(metrics: dict, title: str, out: Path) -> Path:

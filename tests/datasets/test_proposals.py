@@ -55,12 +55,13 @@ def test_seconds_are_those_of_the_video(videos, tmp_path):
 
 
 def test_fractions_of_a_second_and_videos_that_differ(videos, tmp_path):
-    (tmp_path / 'list.csv').write_text('a,0.5\nb,100.5\n')
-    (tmp_path / 'info.csv').write_text('video,start,fps\na,0,\nb,100,4\n')
+    (tmp_path / 'list.csv').write_text('a,0.5\nb,100.5\nnone,20\n')
+    (tmp_path / 'info.csv').write_text('video,start,fps\na,0,\nb,100,4\nnone,1,1\n')
     make_proposals(tmp_path / 'list.csv', videos, Squares(), tmp_path / 'out.pkl', video_info=tmp_path / 'info.csv')
     found = pickle.loads((tmp_path / 'out.pkl').read_bytes())
     assert found['a,0.5'][0, 0] * SIZE == pytest.approx(4 + 5, abs=1.5)  # 10 frames a second, as the video says
-    assert found['b,100.5'][:, 0].min() * SIZE == pytest.approx(2, abs=1.5)
+    assert found['b,100.5'][:, 0].min() * SIZE == pytest.approx(5, abs=1.5)  # so here, whatever fps says
+    assert not len(found['none,0020'])  # with fps 1 its last frame
 
 
 def test_folders_of_frames_are_videos_too(videos, tmp_path):
@@ -69,6 +70,8 @@ def test_folders_of_frames_are_videos_too(videos, tmp_path):
         (tmp_path / 'frames' / 'a').mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(tmp_path / 'frames' / 'a' / f'img_{number + 1:05}.png'), frames[number].asnumpy()[..., ::-1])
     (tmp_path / 'list.csv').write_text('a,0900\na,0900.5\na,0901\n')
+    with pytest.raises(ValueError, match='fps=0: expected a number above 0'):
+        make_proposals(tmp_path / 'list.csv', tmp_path / 'frames', Squares(), tmp_path / 'x.pkl', fps=0)
     for folder, name in ((videos, 'video'), (tmp_path / 'frames', 'frames')):
         make_proposals(tmp_path / 'list.csv', folder, Squares(), tmp_path / f'{name}.pkl', fps=10)
     ours, expected = (pickle.loads((tmp_path / f'{name}.pkl').read_bytes()) for name in ('frames', 'video'))

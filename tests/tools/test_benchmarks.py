@@ -16,7 +16,6 @@ def benchmark(repo):
                                 capture_output=True, text=True, timeout=300, env={**os.environ, 'OMP_NUM_THREADS': '1'})
         assert result.returncode == 0, result.stderr[-2000:]
         found = json.loads(result.stdout.splitlines()[-1])
-        assert all(value >= 0 for value in found.values())
         return found
 
     return run
@@ -25,7 +24,7 @@ def benchmark(repo):
 def test_attention(benchmark):
     found = benchmark('attention', '--channels', 64, '--time', 2, '--size', 3, '--repeats', 1)
     assert set(found) == {'speedup', 'memory_ratio', 'max_difference'}
-    assert found['max_difference'] < 1e-5
+    assert found['speedup'] > 0 and found['max_difference'] < 1e-5
 
 
 def test_evaluation(benchmark, toy, tmp_path):
@@ -33,10 +32,11 @@ def test_evaluation(benchmark, toy, tmp_path):
     found = benchmark('evaluation', '--ground-truth', annotations / 'train.csv', '--label-map',
                       annotations / 'action_list.pbtxt', '--repeats', 1)
     assert set(found) == {'speedup', 'ours_s', 'mmaction2_s', 'ours_mb', 'mmaction2_mb', 'map_difference'}
-    assert found['map_difference'] < 1e-12
+    assert found['speedup'] > 0 and found['map_difference'] < 1e-12
 
 
 def test_data(benchmark):
-    found = benchmark('data', '--scale', 0.001, '--seconds', 6, '--clips', 2, '--in-order', 2, '--repeats', 1,
+    found = benchmark('data', '--scale', 0.02, '--seconds', 6, '--clips', 2, '--in-order', 2, '--repeats', 1,
                       '--memory-seconds', 8)
     assert set(found) >= {'annotations_speedup', 'annotations_memory_ratio', 'random_clip_ratio', 'in_order_speedup'}
+    assert found['memory_long_mb'] < 256 + 64  # the cache of frames, and what opening a video takes

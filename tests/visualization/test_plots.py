@@ -2,8 +2,9 @@ import json
 
 import matplotlib.image
 import pytest
+from mmengine.config import ConfigDict
 
-from stssa_mm.visualization.plots import newest_test_result, plot_loss, plot_per_class_ap, read_scalars
+from stssa_mm.visualization.plots import basis, newest_test_result, plot_loss, plot_per_class_ap, read_scalars
 
 
 def write_log(folder, lines):
@@ -53,3 +54,16 @@ def test_a_test_without_single_classes_says_how_to_get_them(tmp_path):
     with pytest.raises(ValueError, match='test_evaluator.per_class=True'):
         plot_per_class_ap({'mAP/overall': 0.5, 'mAP/person_movement': 0.4}, 'run', tmp_path / 'ap.png')
     assert not (tmp_path / 'ap.png').exists()
+
+
+def test_a_test_without_its_config_is_named(tmp_path):
+    (tmp_path / 'test' / '1').mkdir(parents=True)
+    (tmp_path / 'test' / '1' / '1.json').write_text(json.dumps({'mAP/overall': 0.5}))
+    with pytest.raises(ValueError, match=r'config\.py: no such file'):
+        newest_test_result(tmp_path)
+
+
+def test_basis_of_a_list_of_evaluators_and_of_scoped_names():
+    evaluators = [ConfigDict(type='Other'), ConfigDict(type='mmaction.STSSAAVAMetric', ann_file='val.csv')]
+    assert basis(evaluators, 'test') == 'val.csv, test, rule activitynet'
+    assert basis(ConfigDict(type='AVAMetric', ann_file='val.csv'), 'test') == 'val.csv, test, rule mmaction2'

@@ -48,8 +48,8 @@ def main():
         else:
             detector = open_person_detector(args.detector, args.checkpoint, args.device)
             summary = make_proposals(args.key_frames, args.videos, detector, args.out, args.timestamps or 'seconds',
-                                     args.timestamp_start, args.video_info, args.fps or 30, selection,
-                                     args.batch_size)
+                                     args.timestamp_start, args.video_info, 30 if args.fps is None else args.fps,
+                                     selection, args.batch_size)
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f'make_proposals.py: {error}')
     print(f'{args.out}: {summary["people"]} people on {summary["key_frames"]} key frames')

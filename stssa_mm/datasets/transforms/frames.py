@@ -5,6 +5,7 @@ import cv2
 from mmaction.datasets.transforms import RawFrameDecode
 from mmengine.fileio import FileClient
 
+from stssa_mm.datasets.video_files import picture_fault
 from stssa_mm.datasets.video_reader import BrokenVideoError
 from stssa_mm.registry import TRANSFORMS
 
@@ -25,9 +26,9 @@ class _SoundPictures:
             data = self._client.get(path)
         except FileNotFoundError:
             raise BrokenVideoError(f'{path}: no such frame. {REMEDY}') from None
-        # A decoder fills up what is missing of a JPEG with grey, without a word.
-        if not data or data[:2] == b'\xff\xd8' and b'\xff\xd9' not in data[-64:]:
-            raise BrokenVideoError(f'{path}: {"the file is cut off" if data else "the file is empty"}. {REMEDY}')
+        fault = picture_fault(data)
+        if fault:
+            raise BrokenVideoError(f'{path}: {fault}. {REMEDY}')
         return data
 
 
@@ -55,7 +56,9 @@ class STSSARawFrameDecode(RawFrameDecode):
         try:
             try:
                 return super().transform(results)
-            except cv2.error:
+            except BrokenVideoError:
+                raise
+            except (cv2.error, OSError, ValueError):  # as cv2, Pillow and a pair of flow pictures fail
                 raise BrokenVideoError(f'{self.file_client.path}: it is no picture. {REMEDY}') from None
         except BrokenVideoError as error:
             return self._on_broken_video(results['frame_dir'], error)

@@ -39,6 +39,12 @@ def test_a_broken_frame_is_one_line_that_names_it(sample, tmp_path, change, mess
             decode(dict(sample))
 
 
+def test_other_decoders_name_it_too(sample, tmp_path):
+    (tmp_path / 'img_00003.jpg').write_bytes(b'no picture')
+    with pytest.raises(BrokenVideoError, match='img_00003.jpg: it is no picture'):
+        STSSARawFrameDecode(decoding_backend='pillow')(dict(sample))
+
+
 def test_samples_may_be_left_out_and_are_counted(sample, tmp_path):
     (tmp_path / 'img_00003.jpg').unlink()
     decode = STSSARawFrameDecode(on_broken='skip')
