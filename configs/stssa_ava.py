@@ -1,5 +1,5 @@
-# SSFA and TSFA on an I3D trunk, AVA v2.1: Table 2, row 6 of the paper. The other configs
-# are children of this one, but for those of trunks/.
+# SSFA and TSFA on an I3D trunk, AVA v2.1: Table 2, row 6 of the paper. The other configs are
+# children of this one, but for those of trunks/.
 _base_ = 'mmaction::detection/slowonly/slowonly_kinetics400-pretrained-r50_8xb16-4x16x1-20e_ava21-rgb.py'
 custom_imports = dict(imports=['stssa_mm'], allow_failed_imports=False)
 
