@@ -82,6 +82,7 @@ def check_config(cfg: Config, videos: int = 3) -> Checked:
         parts.pop('test', None)
     classes = _check_label_maps(cfg, parts, findings)
     _check_evaluators(cfg, parts, findings)
+    by_video = {split for split, part in parts.items() if _goes_by_video_times(part)}
     datasets = {}
     for split, part in parts.items():
         dataset = _read(split, part, bool(cfg.get('model', {}).get('rpn_head')), findings)
@@ -89,12 +90,11 @@ def check_config(cfg: Config, videos: int = 3) -> Checked:
             datasets[split] = dataset
             _check_people(split, dataset, findings)
             _check_proposals(split, dataset, part, cfg, classes, findings)
-            _check_media(split, dataset, _goes_by_video_times(part), videos, findings)
+            _check_media(split, dataset, split in by_video, videos, findings)
     _check_leakage(datasets, findings)
     histogram = {split: _histogram(dataset, classes) for split, dataset in datasets.items()}
     _check_classes(histogram, classes, findings)
     findings.sort(key=lambda finding: LEVELS.index(finding.level))
-    by_video = {split for split, part in parts.items() if _goes_by_video_times(part)}
     return Checked(findings, classes, histogram, datasets, by_video)
 
 

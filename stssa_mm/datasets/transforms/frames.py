@@ -4,6 +4,7 @@ from typing import Optional
 import cv2
 from mmaction.datasets.transforms import RawFrameDecode
 from mmengine.fileio import FileClient
+from PIL import UnidentifiedImageError
 
 from stssa_mm.datasets.video_files import picture_fault
 from stssa_mm.datasets.video_reader import BrokenVideoError
@@ -34,7 +35,11 @@ class _SoundPictures:
 
 @TRANSFORMS.register_module()
 class STSSARawFrameDecode(RawFrameDecode):
-    """:class:`RawFrameDecode` that names a frame that is missing, empty, cut off (JPEG) or no picture.
+    """:class:`RawFrameDecode` that names a frame that is missing, empty, cut off (JPEG) or, to cv2 and Pillow, no
+    picture.
+
+    Required and added keys: those of :class:`RawFrameDecode`; ``imgs`` are (H, W, 3) each, RGB. Gives None for a broken
+    frame that is to be skipped.
 
     Args:
         on_broken (str): ``'stop'`` or ``'skip'``, see :class:`.broken_videos.BrokenVideos`. Defaults to ``'stop'``.
@@ -54,11 +59,9 @@ class STSSARawFrameDecode(RawFrameDecode):
         if self.file_client is None:
             self.file_client = _SoundPictures(FileClient(self.io_backend, **self.kwargs))
         try:
-            try:
-                return super().transform(results)
-            except BrokenVideoError:
-                raise
-            except (cv2.error, OSError, ValueError):  # as cv2, Pillow and a pair of flow pictures fail
-                raise BrokenVideoError(f'{self.file_client.path}: it is no picture. {REMEDY}') from None
+            return super().transform(results)
         except BrokenVideoError as error:
-            return self._on_broken_video(results['frame_dir'], error)
+            broken = error
+        except (cv2.error, UnidentifiedImageError):
+            broken = BrokenVideoError(f'{self.file_client.path}: it is no picture. {REMEDY}')
+        return self._on_broken_video(results['frame_dir'], broken)

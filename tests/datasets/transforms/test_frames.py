@@ -45,6 +45,11 @@ def test_other_decoders_name_it_too(sample, tmp_path):
         STSSARawFrameDecode(decoding_backend='pillow')(dict(sample))
 
 
+def test_a_fault_of_the_sample_is_not_taken_for_a_broken_frame(sample):
+    with pytest.raises(ValueError, match='broadcast'):
+        STSSARawFrameDecode(on_broken='skip')({**sample, 'gt_bboxes': np.zeros((2, 3))})
+
+
 def test_samples_may_be_left_out_and_are_counted(sample, tmp_path):
     (tmp_path / 'img_00003.jpg').unlink()
     decode = STSSARawFrameDecode(on_broken='skip')
