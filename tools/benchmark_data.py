@@ -157,8 +157,8 @@ def parse_args():
                         help="of the annotations: 1 is AVA v2.1 train's size (default: %(default)s)")
     parser.add_argument('--seconds', type=int, default=900, help='length of the video (default: %(default)s)')
     parser.add_argument('--clips', type=int, default=20, help='random clips (default: %(default)s)')
-    parser.add_argument('--in-order', type=int, default=120, metavar='SECONDS',
-                        help='neighbouring seconds from the middle, 0 for all of the video (default: %(default)s)')
+    parser.add_argument('--in-order', type=int, default=0, metavar='SECONDS',
+                        help='neighbouring seconds from the middle (default: 0, all of the video)')
     parser.add_argument('--memory-seconds', type=int, default=0, metavar='SECONDS',
                         help='also print the memory of a pass over a video of this length (default: none)')
     args = parser.parse_args()
