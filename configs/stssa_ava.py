@@ -1,7 +1,9 @@
 # SSFA and TSFA on an I3D trunk, AVA v2.1: Table 2, row 6 of the paper. The other configs are
 # children of this one, but for those of trunks/.
-_base_ = 'mmaction::detection/slowonly/slowonly_kinetics400-pretrained-r50_8xb16-4x16x1-20e_ava21-rgb.py'
-custom_imports = dict(imports=['stssa_mm'], allow_failed_imports=False)
+_base_ = [
+    'mmaction::detection/slowonly/slowonly_kinetics400-pretrained-r50_8xb16-4x16x1-20e_ava21-rgb.py',
+    './_base_/extension.py'
+]
 
 # Kinetics-400 weights of MMAction2's model zoo; the classifier they bring along is not used.
 url = ('https://download.openmmlab.com/mmaction/v1.0/recognition/i3d/'
@@ -25,10 +27,9 @@ model = dict(
         zero_init_residual=False),
     roi_head=dict(
         type='STSSARoIHead',
-        bbox_roi_extractor=dict(
-            _delete_=True, type='STSSARoIExtractor', roi_layer_type='RoIAlign', output_size=7, featmap_stride=16),
+        bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=7, with_temporal_pool=False),
         shared_head=dict(type='STSSANeck', in_channels=2048, dims=2048, layers=2, norm=True),
-        bbox_head=dict(_delete_=True, type='STSSABBoxHead', dims=2048, pooling='GAP', num_classes=81)))
+        bbox_head=dict(type='STSSABBoxHead', pooling='GAP')))
 
 train_pipeline = [
     dict(type='STSSASampleFrames', clip_len=32, frame_interval=2),
@@ -57,7 +58,7 @@ test_dataloader = val_dataloader
 val_evaluator = dict(type='STSSAAVAMetric', per_class=True)
 test_evaluator = val_evaluator
 
-custom_hooks = [dict(type='STSSASampleSeedHook'), dict(type='STSSASkippedVideosHook')]
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))  # an epoch's takes 0.7 GB
 
 # MMAction2's AVA schedule for 8 GPUs of 8 clips; --auto-scale-lr fits it to another number.
 optim_wrapper = dict(optimizer=dict(lr=0.1))

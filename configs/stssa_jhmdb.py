@@ -15,7 +15,7 @@ model = dict(
         inflate_style='3x3x3'),
     roi_head=dict(
         shared_head=dict(in_channels=256, dims=256, norm=False),
-        bbox_head=dict(dims=256, num_classes=num_classes, multilabel=False, dropout_ratio=0.5)))
+        bbox_head=dict(in_channels=256, num_classes=num_classes, multilabel=False, dropout_ratio=0.5)))
 
 pack = dict(
     type='PackActionInputs', meta_keys=('img_shape', 'img_key', 'video_id', 'timestamp', 'crop_quadruple'))

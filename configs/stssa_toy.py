@@ -15,7 +15,7 @@ model = dict(
         inflate_style='3x3x3'),
     roi_head=dict(
         shared_head=dict(in_channels=128, dims=64),
-        bbox_head=dict(dims=64, num_classes=num_classes)))
+        bbox_head=dict(in_channels=64, num_classes=num_classes)))
 
 train_pipeline = [
     dict(type='STSSAVideoInit'),

@@ -1,2 +1,2 @@
-_base_ = './stssa_toy.py'
-model = dict(roi_head=dict(shared_head=None, bbox_head=dict(dims=128)))
+_base_ = './stssa_toy.py'  # the same reduction and LayerNorms, without any attention branch
+model = dict(roi_head=dict(shared_head=dict(branches=())))

@@ -50,7 +50,7 @@ def region_network(tmp_path_factory):
 model = dict(
     backbone=dict(base_channels=4),
     rpn_head=dict(in_channels=32),
-    roi_head=dict(shared_head=dict(in_channels=32, dims=16), bbox_head=dict(dims=16)))
+    roi_head=dict(shared_head=dict(in_channels=32, dims=16), bbox_head=dict(in_channels=16)))
 test_dataloader = dict(dataset=dict(label_file='/nowhere/labels.pbtxt'))
 """)
     torch.manual_seed(0)

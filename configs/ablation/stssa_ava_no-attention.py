@@ -1,2 +1,2 @@
-_base_ = '../stssa_ava.py'
-model = dict(roi_head=dict(shared_head=None))
+_base_ = '../stssa_ava.py'  # the same module, LayerNorms included, without any attention branch
+model = dict(roi_head=dict(shared_head=dict(branches=())))

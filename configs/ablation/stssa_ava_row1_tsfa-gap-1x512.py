@@ -2,4 +2,4 @@ _base_ = '../stssa_ava.py'
 model = dict(
     roi_head=dict(
         shared_head=dict(dims=512, layers=1, norm=False, branches=('temporal_slow', 'temporal_fast')),
-        bbox_head=dict(dims=512)))
+        bbox_head=dict(in_channels=512)))

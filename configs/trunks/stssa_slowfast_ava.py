@@ -1,8 +1,11 @@
-_base_ = 'mmaction::detection/slowfast/slowfast_kinetics400-pretrained-r50_8xb8-8x8x1-20e_ava21-rgb.py'
-custom_imports = dict(imports=['stssa_mm'], allow_failed_imports=False)
+_base_ = [
+    'mmaction::detection/slowfast/slowfast_kinetics400-pretrained-r50_8xb8-8x8x1-20e_ava21-rgb.py',
+    '../_base_/extension.py'
+]
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
 val_evaluator = test_evaluator = dict(type='STSSAAVAMetric')
 model = dict(
     roi_head=dict(type='STSSARoIHead',
                   bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=7, with_temporal_pool=False),
                   shared_head=dict(type='STSSANeck', in_channels=2304, dims=512),
-                  bbox_head=dict(_delete_=True, type='STSSABBoxHead', dims=512)))
+                  bbox_head=dict(type='STSSABBoxHead', in_channels=512, pooling='GAP')))

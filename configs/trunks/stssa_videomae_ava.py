@@ -1,8 +1,11 @@
-_base_ = 'mmaction::detection/videomae/vit-base-p16_videomae-k400-pre_8xb8-16x4x1-20e-adamw_ava-kinetics-rgb.py'
-custom_imports = dict(imports=['stssa_mm'], allow_failed_imports=False)
+_base_ = [
+    'mmaction::detection/videomae/vit-base-p16_videomae-k400-pre_8xb8-16x4x1-20e-adamw_ava-kinetics-rgb.py',
+    '../_base_/extension.py'
+]
+default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
 val_evaluator = test_evaluator = dict(type='STSSAAVAMetric')
 model = dict(
     roi_head=dict(type='STSSARoIHead',
                   bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=7, with_temporal_pool=False),
                   shared_head=dict(type='STSSANeck', in_channels=768, dims=768),
-                  bbox_head=dict(_delete_=True, type='STSSABBoxHead', dims=768)))
+                  bbox_head=dict(type='STSSABBoxHead', in_channels=768, pooling='GAP')))

@@ -100,7 +100,9 @@ def _branches(module: Optional[ConfigDict], kind: str) -> str:
 def knobs(model: ConfigDict) -> tuple:
     """Table 2's SSFA, TSFA, pooling, layers, dims and LayerNorm of a model."""
     module, head = model.roi_head.get('shared_head'), model.roi_head.bbox_head
-    both = _branches(module, 'spatial'), _branches(module, 'temporal'), head.get('pooling', 'GAP')
+    types = head.get('temporal_pool_type', 'avg'), head.get('spatial_pool_type', 'max')
+    pooling = head.get('pooling') or {('avg', 'avg'): 'GAP', ('max', 'max'): 'GMP'}.get(types, '/'.join(types))
+    both = _branches(module, 'spatial'), _branches(module, 'temporal'), pooling
     if not module:
         return (*both, '-', '-', '-')
     return (*both, module.get('layers', 2), module.get('dims', 2048), 'yes' if module.get('norm', True) else '-')

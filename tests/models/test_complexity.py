@@ -33,10 +33,11 @@ def test_module_costs_what_was_counted_by_hand(dims, layers, parameters, gmac):
     assert count_macs(module, torch.zeros(1, dims, 4, 7, 7))[0] / 1e9 == pytest.approx(gmac, abs=0.005, rel=0.003)
 
 
-def test_trunk_of_the_root_and_no_module():
-    cfg = Config.fromfile(REPO / 'configs' / 'ablation' / 'stssa_ava_no-attention.py')
+@pytest.mark.parametrize(('name', 'parameters'), [('plain-head', 0), ('no-attention', 2 * 2 * 2048)])
+def test_trunk_of_the_root_and_no_attention(name, parameters):
+    cfg = Config.fromfile(REPO / 'configs' / 'ablation' / f'stssa_ava_{name}.py')
     cost = model_complexity(cfg.model, (32, 256, 256))
-    assert cost.parameters == cost.roi_macs == 0
+    assert (cost.parameters, cost.roi_macs) == (parameters, 0)
     assert cost.trunk_macs / 1e9 == pytest.approx(56, abs=0.5)
 
 

@@ -20,7 +20,8 @@ class SlowFastAttentionBlock(nn.Module):
     Args:
         channels (int): C.
         branches (Sequence[str]): Which of ``'spatial_slow'``, ``'spatial_fast'``, ``'temporal_slow'`` and
-            ``'temporal_fast'``. A branch left out has no parameters. Defaults to all four.
+            ``'temporal_fast'``. A branch left out has no parameters; without any, the block is its LayerNorm alone: the
+            control that shows what attention adds. Defaults to all four.
         norm (bool): LayerNorm over C after the sum. Defaults to False.
         kernels (Mapping[str, tuple[int]]): Kernel (time, height, width) of the slow and of the fast branches.
             Defaults to (3, 1, 1) for slow and (1, 1, 1) for fast.
@@ -41,8 +42,8 @@ class SlowFastAttentionBlock(nn.Module):
                  attend: str = 'channel_time') -> None:
         super().__init__()
         unknown = set(branches) - set(ALL_BRANCHES)
-        if unknown or not branches:
-            raise ValueError(f'branches={tuple(branches)}: expected one or more of {ALL_BRANCHES}')
+        if unknown:
+            raise ValueError(f'branches={tuple(branches)}: expected names out of {ALL_BRANCHES}, or () for none')
         spatial = [name.split('_')[1] for name in branches if name.startswith('spatial')]
         temporal = [name.split('_')[1] for name in branches if name.startswith('temporal')]
         self.ssfa: Optional[nn.Module] = None

@@ -47,7 +47,7 @@ class SpatialAttention(nn.Module):
             return y.flatten(3).flatten(1, 2).transpose(1, 2)  # (R, P, C*T)
 
         out = scaled_attention(columns(self.query(x)), columns(self.key(x)), columns(self.value(x)), self.key_scale)
-        return out.transpose(1, 2).reshape(x.shape)
+        return out.transpose(1, 2).reshape(x.shape).to(x.dtype)
 
 
 class SpatialSlowFastAttention(SlowFastAttention):

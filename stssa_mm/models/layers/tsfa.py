@@ -79,7 +79,7 @@ class TemporalAttention(nn.Module):
 
             out = scaled_attention(tokens(query), tokens(key), tokens(value), self.key_scale)
             out = out.reshape(shape[0], shape[2], shape[1], *shape[3:]).transpose(1, 2)
-        return self.out(out)
+        return self.out(out.to(x.dtype))
 
 
 class TemporalSlowFastAttention(SlowFastAttention):

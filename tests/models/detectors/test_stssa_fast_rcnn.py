@@ -21,7 +21,7 @@ CONFIG = ConfigDict(
         type='STSSARoIHead',
         bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=3),
         shared_head=dict(type='STSSANeck', in_channels=32, dims=8, layers=1),
-        bbox_head=dict(type='STSSABBoxHead', dims=8, num_classes=CLASSES)),
+        bbox_head=dict(type='STSSABBoxHead', in_channels=8, num_classes=CLASSES)),
     train_cfg=dict(
         rcnn=dict(
             assigner=dict(type='MaxIoUAssignerAVA', pos_iou_thr=0.9, neg_iou_thr=0.9, min_pos_iou=0.9),

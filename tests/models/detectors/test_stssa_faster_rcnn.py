@@ -34,7 +34,7 @@ def detector(multilabel=True):
             bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=4, featmap_stride=16),
             shared_head=dict(type='STSSANeck', in_channels=64, dims=64, layers=1),
             bbox_head=dict(
-                type='STSSADetectionBBoxHead', dims=64, num_classes=CLASSES, multilabel=multilabel, topk=(1, ))),
+                type='STSSADetectionBBoxHead', in_channels=64, num_classes=CLASSES, multilabel=multilabel, topk=(1, ))),
         train_cfg=ConfigDict(train_cfg),
         test_cfg=ConfigDict(copy.deepcopy(TEST_CFG)))
     model.init_weights()

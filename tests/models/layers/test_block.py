@@ -119,9 +119,18 @@ def test_cost(dims, layers, millions, giga_mac):
     assert f'{layers * counter.get_total_flops() / 2e9:.{digits}f}' == giga_mac
 
 
-@pytest.mark.parametrize('branches', [[], ['spatial'], ['spatial_slow', 'temporal_medium'], 'spatial_slow'])
+@pytest.mark.parametrize('norm', [False, True])
+def test_without_branches_it_is_the_norm_alone(norm):
+    block = SlowFastAttentionBlock(8, branches=(), norm=norm)
+    x = torch.randn(2, 8, 1, 3, 5)  # nothing asks for time either
+    expected = torch.nn.functional.layer_norm(x.movedim(1, -1), (8, )).movedim(-1, 1) if norm else x
+    torch.testing.assert_close(block(x), expected)
+    assert sum(p.numel() for p in block.parameters()) == (16 if norm else 0)
+
+
+@pytest.mark.parametrize('branches', [['spatial'], ['spatial_slow', 'temporal_medium'], 'spatial_slow'])
 def test_unknown_branches(branches):
-    with pytest.raises(ValueError, match='branches=.*: expected one or more of .*spatial_slow.*temporal_fast'):
+    with pytest.raises(ValueError, match='branches=.*: expected names out of .*spatial_slow.*temporal_fast'):
         SlowFastAttentionBlock(8, branches)
 
 

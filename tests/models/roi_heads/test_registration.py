@@ -14,18 +14,18 @@ RPN = dict(
     anchor_generator=dict(type='AnchorGenerator', scales=[2], ratios=[1.0], strides=[16]))
 CONFIGS = [
     dict(type='STSSANeck', in_channels=16, dims=8, layers=1),
-    dict(type='STSSABBoxHead', dims=8, num_classes=6),
+    dict(type='STSSABBoxHead', in_channels=8, num_classes=6),
     dict(type='STSSARoIExtractor', output_size=3),
     dict(
         type='STSSARoIHead',
         bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=3),
         shared_head=dict(type='STSSANeck', in_channels=16, dims=8, layers=1),
-        bbox_head=dict(type='STSSABBoxHead', dims=8, num_classes=6)),
-    dict(type='STSSADetectionBBoxHead', dims=8, num_classes=6),
+        bbox_head=dict(type='STSSABBoxHead', in_channels=8, num_classes=6)),
+    dict(type='STSSADetectionBBoxHead', in_channels=8, num_classes=6),
     dict(
         type='STSSADetectionRoIHead',
         bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=3),
-        bbox_head=dict(type='STSSADetectionBBoxHead', dims=8, num_classes=6)),
+        bbox_head=dict(type='STSSADetectionBBoxHead', in_channels=8, num_classes=6)),
     RPN,
     dict(
         type='STSSAFasterRCNN',
@@ -34,7 +34,7 @@ CONFIGS = [
         roi_head=dict(
             type='STSSADetectionRoIHead',
             bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=3),
-            bbox_head=dict(type='STSSADetectionBBoxHead', dims=32, num_classes=6)),
+            bbox_head=dict(type='STSSADetectionBBoxHead', in_channels=32, num_classes=6)),
         train_cfg=None,
         test_cfg=dict(rpn=None, rcnn=None)),
     dict(
@@ -44,7 +44,7 @@ CONFIGS = [
             type='STSSARoIHead',
             bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=3),
             shared_head=dict(type='STSSANeck', in_channels=32, dims=8, layers=1),
-            bbox_head=dict(type='STSSABBoxHead', dims=8, num_classes=6)),
+            bbox_head=dict(type='STSSABBoxHead', in_channels=8, num_classes=6)),
         train_cfg=None,
         test_cfg=dict(rcnn=None)),
 ]

@@ -19,7 +19,7 @@ def head():
     module = STSSADetectionRoIHead(
         bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=3),
         shared_head=dict(type='STSSANeck', in_channels=CHANNELS, dims=DIMS, layers=1),
-        bbox_head=dict(type='STSSADetectionBBoxHead', dims=DIMS, num_classes=CLASSES),
+        bbox_head=dict(type='STSSADetectionBBoxHead', in_channels=DIMS, num_classes=CLASSES),
         train_cfg=ConfigDict(
             assigner=dict(type='MaxIoUAssignerAVA', pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5),
             sampler=dict(type='RandomSampler', num=8, pos_fraction=0.5, neg_pos_ub=-1, add_gt_as_proposals=True),

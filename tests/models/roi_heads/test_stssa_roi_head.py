@@ -26,12 +26,12 @@ def make_heads(neck=True, num=32, add_gt=True):
             pos_weight=1.0))
     ours = STSSARoIHead(
         bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=3),
-        bbox_head=dict(type='STSSABBoxHead', dims=dims, num_classes=CLASSES),
+        bbox_head=dict(type='STSSABBoxHead', in_channels=dims, num_classes=CLASSES),
         **copy.deepcopy(common))
     upstream = AVARoIHead(
         bbox_roi_extractor=dict(type='SingleRoIExtractor3D', output_size=3, with_temporal_pool=False),
         bbox_head=dict(
-            type='BBoxHeadAVA', background_class=True, in_channels=dims, num_classes=CLASSES, spatial_pool_type='avg'),
+            type='BBoxHeadAVA', background_class=True, in_channels=dims, num_classes=CLASSES),
         **copy.deepcopy(common))
     torch.manual_seed(0)
     for parameter in ours.parameters():  # gammas too: a fresh neck's branches do nothing

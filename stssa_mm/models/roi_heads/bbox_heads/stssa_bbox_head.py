@@ -1,4 +1,6 @@
 """The classifier over refined RoI features."""
+from typing import Optional
+
 import torch
 import torch.nn.functional as F
 from mmaction.models.roi_heads.bbox_heads import BBoxHeadAVA
@@ -11,38 +13,55 @@ POOLINGS = {'GAP': 'avg', 'GMP': 'max'}
 
 @MODELS.register_module()
 class STSSABBoxHead(BBoxHeadAVA):
-    """Pooling over T, H and W, then one linear layer to ``num_classes`` sigmoid scores.
+    """:class:`BBoxHeadAVA` that takes Table 2's pooling by its name, batches without a person and any class count.
 
-    AVA is multi-label: sigmoid and binary cross-entropy, index 0 the background (our reading of "classes + 1").
+    Pooling over T, H and W, then one linear layer to ``num_classes`` sigmoid scores. AVA is multi-label: sigmoid and
+    binary cross-entropy, index 0 the background (our reading of "classes + 1"; ``multilabel=False`` is a softmax).
 
     Args:
-        dims (int): Channels of the RoI features: the neck's ``dims``. Defaults to 2048.
-        pooling (str): ``'GAP'`` (average) or ``'GMP'`` (maximum), as in Table 2 of the paper. Defaults to ``'GAP'``.
+        background_class (bool): Whether class 0 is the background, which the loss leaves out. Defaults to True.
+        temporal_pool_type (str): Pooling over T, ``'avg'`` or ``'max'``. Defaults to ``'avg'``.
+        spatial_pool_type (str): Pooling over H and W, ``'avg'`` or ``'max'``. Defaults to ``'max'``.
+        in_channels (int): Channels of the RoI features: the neck's ``dims``. Defaults to 2048.
         num_classes (int): Classes + 1. Defaults to 81.
-        **kwargs: The other arguments of :class:`mmaction.models.BBoxHeadAVA`. ``topk`` defaults to 3 and 5, as far as
-            there are more classes than that.
+        pooling (str, optional): ``'GAP'`` (average) or ``'GMP'`` (maximum), as in Table 2 of the paper: sets both pool
+            types. Defaults to None: the two pool types hold.
+        dims (int, optional): Another name of ``in_channels``, which it replaces where both are given.
+            Defaults to None.
+        **kwargs: The other arguments of :class:`BBoxHeadAVA`. ``topk`` defaults to 3 and 5, as far as there are more
+            classes than that.
 
     Raises:
-        ValueError: If ``pooling`` is unknown, or the features or labels do not fit ``dims`` or ``num_classes``.
+        ValueError: If ``pooling`` is unknown, or the features or labels do not fit ``in_channels`` or ``num_classes``.
     """
 
-    def __init__(self, dims: int = 2048, pooling: str = 'GAP', num_classes: int = 81, **kwargs) -> None:
-        if pooling not in POOLINGS:
-            raise ValueError(f'model.roi_head.bbox_head.pooling={pooling!r}: expected one of {tuple(POOLINGS)}')
-        kwargs.setdefault('background_class', True)
+    def __init__(self,
+                 background_class: bool = True,
+                 temporal_pool_type: str = 'avg',
+                 spatial_pool_type: str = 'max',
+                 in_channels: int = 2048,
+                 num_classes: int = 81,
+                 pooling: Optional[str] = None,
+                 dims: Optional[int] = None,
+                 **kwargs) -> None:
+        if pooling is not None:
+            if pooling not in POOLINGS:
+                raise ValueError(f'model.roi_head.bbox_head.pooling={pooling!r}: expected one of {tuple(POOLINGS)}')
+            temporal_pool_type = spatial_pool_type = POOLINGS[pooling]
         kwargs.setdefault('topk', tuple(k for k in (3, 5) if k < num_classes))  # upstream's, where there are as many
         super().__init__(
-            in_channels=dims,
+            background_class=background_class,
+            temporal_pool_type=temporal_pool_type,
+            spatial_pool_type=spatial_pool_type,
+            in_channels=in_channels if dims is None else dims,
             num_classes=num_classes,
-            temporal_pool_type=POOLINGS[pooling],
-            spatial_pool_type=POOLINGS[pooling],
             **kwargs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Class logits: (R, dims, T, H, W) to (R, num_classes)."""
+        """Class logits: (R, in_channels, T, H, W) to (R, num_classes)."""
         if x.shape[1] != self.in_channels:
-            raise ValueError(f'model.roi_head.bbox_head.dims={self.in_channels}, but the features have {x.shape[1]} '
-                             'channels: set it to that')
+            raise ValueError(f'model.roi_head.bbox_head.in_channels={self.in_channels}, but the features have '
+                             f'{x.shape[1]} channels: set it to that')
         if not len(x):  # upstream's view(0, -1) is an error
             return self.fc_cls(x.flatten(2).sum(2))
         return super().forward(x)

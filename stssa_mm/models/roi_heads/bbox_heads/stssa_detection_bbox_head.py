@@ -49,7 +49,7 @@ class STSSADetectionBBoxHead(STSSABBoxHead):
         nn.init.normal_(self.fc_reg.weight, std=0.001)
 
     def regress(self, x: Tensor) -> Tensor:
-        """Box deltas: (R, dims, T, H, W) to (R, 4)."""
+        """Box deltas: (R, in_channels, T, H, W) to (R, 4)."""
         if not len(x):
             return self.fc_reg(x.flatten(2).sum(2))
         return self.fc_reg(self.spatial_pool(self.temporal_pool(x)).flatten(1))

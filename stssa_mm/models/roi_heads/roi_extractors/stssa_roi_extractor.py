@@ -23,8 +23,8 @@ def mmcv_has_kernel(roi_layer_type: str, device: torch.device) -> bool:
 class STSSARoIExtractor(SingleRoIExtractor3D):
     """:class:`SingleRoIExtractor3D` that keeps the time axis and pools all time steps in one call.
 
-    The features are pooled in float32, also under autocast. Where mmcv has no kernel for the device (RoIPool on a CPU,
-    anything on a GPU with an mmcv built for CPUs), plain torch gives the same numbers.
+    The features are pooled in float32 and then take their own type again. Where mmcv has no kernel for the device
+    (RoIPool on a CPU, anything on a GPU with an mmcv built for CPUs), plain torch gives the same numbers.
 
     Args:
         roi_layer_type (str): ``'RoIAlign'`` or ``'RoIPool'`` (the paper's). Defaults to ``'RoIAlign'``.
@@ -80,4 +80,4 @@ class STSSARoIExtractor(SingleRoIExtractor3D):
             if self.with_global:
                 whole = self.global_pool(folded).unflatten(1, feat.shape[1:3])
                 pooled = torch.cat([pooled, whole[rois[:, 0].long()]], 1)
-        return pooled, feat
+        return pooled.to(feat.dtype), feat

@@ -12,7 +12,7 @@ TRAIN_CFG = ConfigDict(pos_weight=1.0)
 
 
 def head(**kwargs):
-    return STSSABBoxHead(**{'dims': DIMS, 'num_classes': CLASSES, **kwargs})
+    return STSSABBoxHead(**{'in_channels': DIMS, 'num_classes': CLASSES, **kwargs})
 
 
 def rois(count=4, channels=DIMS, seed=0):
@@ -51,11 +51,33 @@ def test_scores_are_a_linear_map_of_the_pooled_features(pooling):
     torch.testing.assert_close(module(x), expected)
 
 
-def test_defaults_are_the_papers():
-    module = STSSABBoxHead()
-    assert module.fc_cls.weight.shape == (81, 2048)
-    assert module.multilabel and module.background_class
-    assert module.temporal_pool_type == module.spatial_pool_type == 'avg'
+def test_defaults_are_upstreams():
+    ours, upstream = STSSABBoxHead(), BBoxHeadAVA(background_class=True)
+    for name, value in vars(upstream).items():
+        if not name.startswith('_'):
+            assert getattr(ours, name) == value, name
+    assert ours.fc_cls.weight.shape == (81, 2048)
+
+
+@pytest.mark.parametrize(('temporal', 'spatial'), [('avg', 'max'), ('max', 'max'), ('avg', 'avg'), ('max', 'avg')])
+def test_upstreams_arguments_give_upstreams_scores(temporal, spatial):
+    options = dict(temporal_pool_type=temporal, spatial_pool_type=spatial, mlp_head=True, dropout_ratio=0.5,
+                   dropout_before_pool=False)
+    ours = head(**options)
+    upstream = BBoxHeadAVA(background_class=True, in_channels=DIMS, num_classes=CLASSES, **options)
+    upstream.load_state_dict(ours.state_dict())
+    scores = []
+    for module in (ours, upstream):
+        torch.manual_seed(0)
+        scores.append(module(rois()))
+    assert torch.equal(*scores)
+
+
+def test_short_names():
+    assert head(dims=5).in_channels == 5  # of older configs, whose parents now set in_channels
+    for pooling, kind in (('GAP', 'avg'), ('GMP', 'max')):
+        module = head(pooling=pooling, temporal_pool_type='max', spatial_pool_type='avg')
+        assert module.temporal_pool_type == module.spatial_pool_type == kind
 
 
 @pytest.mark.parametrize('options', [
@@ -71,7 +93,6 @@ def test_loss_is_upstreams(options, seed):
     ours = head(**options)
     upstream = BBoxHeadAVA(**{
         'background_class': True,
-        'spatial_pool_type': 'avg',
         'in_channels': DIMS,
         'num_classes': CLASSES,
         **options
@@ -186,7 +207,7 @@ def test_no_roi_has_no_detections(multilabel):
 
 @pytest.mark.parametrize('key, build', [
     ("pooling='mean'", lambda: head(pooling='mean')),
-    ('dims=16', lambda: head()(rois(channels=8))),
+    ('in_channels=16', lambda: head()(rois(channels=8))),
     ('num_classes=7',
      lambda: head().loss_and_target(torch.randn(1, 7), None, [sampled(label_rows(1, classes=5))], TRAIN_CFG)),
     ('num_classes=7',  # also of a clip without people

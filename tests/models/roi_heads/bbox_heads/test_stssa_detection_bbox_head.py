@@ -16,7 +16,7 @@ META = dict(img_shape=(100, 200))
 
 def head(**kwargs):
     torch.manual_seed(0)
-    module = STSSADetectionBBoxHead(**{'dims': DIMS, 'num_classes': CLASSES, 'topk': (1, ), **kwargs})
+    module = STSSADetectionBBoxHead(**{'in_channels': DIMS, 'num_classes': CLASSES, 'topk': (1, ), **kwargs})
     module.init_weights()
     return module
 

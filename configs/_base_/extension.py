@@ -1,0 +1,7 @@
+# What every config adds to MMAction2's: the import that registers this package's classes, and hooks.
+custom_imports = dict(imports=['stssa_mm'], allow_failed_imports=False)
+custom_hooks = [
+    dict(type='STSSASampleSeedHook'),
+    dict(type='STSSASkippedVideosHook'),
+    dict(type='mmdet.CheckInvalidLossHook', interval=1)  # a loss that is nan ends the run
+]
