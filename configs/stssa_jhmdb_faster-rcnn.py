@@ -5,11 +5,11 @@ model = dict(
     type='STSSAFasterRCNN',
     rpn_head=dict(_base_.rpn_head, in_channels=256, feat_channels=256),
     roi_head=dict(type='STSSADetectionRoIHead', bbox_head=dict(type='STSSADetectionBBoxHead')),
-    train_cfg=_base_.detection_train_cfg,
-    test_cfg=_base_.detection_test_cfg)
-# Mostly one person a clip, and the time grows with the RoIs.
-model['train_cfg']['rcnn']['sampler'] = dict(num=4, pos_fraction=0.5)
-model['test_cfg']['rpn']['max_per_img'] = 8
+    # Mostly one person a clip, and the time grows with the RoIs.
+    train_cfg=dict(
+        _base_.detection_train_cfg,
+        rcnn=dict(_base_.detection_train_cfg.rcnn, sampler=dict(num=4, pos_fraction=0.5))),
+    test_cfg=dict(_base_.detection_test_cfg, rpn=dict(_base_.detection_test_cfg.rpn, max_per_img=8)))
 
 train_pipeline = [
     *_base_.train_pipeline[:3],
@@ -30,5 +30,7 @@ test_dataloader = val_dataloader
 
 max_epochs = 4  # whole frames take longer
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
-param_scheduler = _base_.param_scheduler
-param_scheduler[1].update(T_max=max_epochs - 1, end=max_epochs)
+param_scheduler = [
+    _base_.param_scheduler[0],
+    dict(_base_.param_scheduler[1], T_max=max_epochs - 1, end=max_epochs)
+]

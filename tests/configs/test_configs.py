@@ -199,7 +199,7 @@ def test_row_6_is_the_root():
 def test_faster_rcnn_has_the_trunk_module_and_evaluation_of_its_parent(name):
     parent, child = (load(REPO / 'configs' / f'stssa_{name}{suffix}.py') for suffix in ('', '_faster-rcnn'))
     for part in ('backbone', 'data_preprocessor', 'init_cfg'):
-        assert child.model[part] == parent.model[part]
+        assert child.model.get(part) == parent.model.get(part)
     assert child.model.roi_head.shared_head == parent.model.roi_head.shared_head
     assert child.optim_wrapper == parent.optim_wrapper
     assert child.val_evaluator == parent.val_evaluator

@@ -38,8 +38,8 @@ def main():
     parser.add_argument('--val-share', type=float, default=0.25, help="part of each class's videos (default: 0.25)")
     parser.add_argument('--seed', type=int, default=0, help='of the split (default: 0)')
     parser.add_argument('--copy', action='store_true', help='copy the videos (default: link them)')
-    parser.add_argument('--base-config', type=Path, default=CONFIGS / 'stssa_jhmdb.py',
-                        help='what the config inherits from (default: configs/stssa_jhmdb.py)')
+    parser.add_argument('--base-config', type=Path, default=CONFIGS / '_base_' / 'person_crops.py',
+                        help='what the config inherits from (default: configs/_base_/person_crops.py)')
     parser.add_argument('--score-thr', type=float, default=SELECTION.score_thr, help=f'default: {SELECTION.score_thr}')
     parser.add_argument('--nms-thr', type=float, default=SELECTION.nms_thr, help=f'default: {SELECTION.nms_thr}')
     parser.add_argument('--max-people', type=int, default=SELECTION.max_people,

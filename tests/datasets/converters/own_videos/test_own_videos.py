@@ -16,7 +16,7 @@ from stssa_mm.datasets.converters.own_videos.labelled_video import LabelledVideo
 from stssa_mm.datasets.converters.own_videos.split import split_videos
 from stssa_mm.datasets.converters.own_videos.tracking import link_people
 
-CONFIG = 'stssa_jhmdb.py'
+CONFIG = '_base_/person_crops.py'
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_a_folder_a_class(repo, clips, tmp_path):
     assert not (out / 'annotations' / 'detections.part').exists()
 
 
-@pytest.mark.parametrize('base', ['stssa_jhmdb.py', 'stssa_ava.py'])
+@pytest.mark.parametrize('base', ['_base_/person_crops.py', 'stssa_jhmdb.py', 'stssa_ava.py'])
 def test_the_config_loads_and_gives_samples(repo, clips, tmp_path, base):
     summary = convert_own_videos(clips, tmp_path / 'set', repo / 'configs' / base, detector=Squares())
     cfg = Config.fromfile(summary['config'])
