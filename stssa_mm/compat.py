@@ -14,8 +14,9 @@ import tempfile
 import types
 from pathlib import Path
 
-import numpy as np
 import torch
+
+from stssa_mm.files import plain_pickle
 
 switched_on = []  # names of the work-arounds that this process needed
 
@@ -60,8 +61,9 @@ def checkpoints_under_weights_only() -> bool:
     """torch >= 2.6 loads with ``weights_only=True``, which refuses what mmengine writes into its own checkpoints.
 
     https://github.com/open-mmlab/mmengine/issues/1655. Upstream's answer for 0.11 is ``weights_only=False``, which lets
-    a checkpoint run any code. Here the log history with its statistics and OneCycleLR's annealing function are allowed,
-    and any other class or function is still refused. Off where mmengine loads these by itself, as with an older torch.
+    a checkpoint run any code. Here the log history with its statistics, OneCycleLR's annealing function and arrays of
+    numbers are allowed, and any other class or function is still refused. Off where mmengine loads these by itself, as
+    with an older torch.
     """
     from mmengine.logging.history_buffer import HistoryBuffer
     from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
@@ -82,11 +84,42 @@ def checkpoints_under_weights_only() -> bool:
             raise pickle.UnpicklingError(f'the checkpoint asks for {name!r} of {owner!r}, which is not allowed')
         return getattr(owner, name)
 
-    multiarray = np.core.multiarray
     allowed = [*names, (function_of, 'builtins.getattr')]
-    allowed += [np.ndarray, np.dtype, multiarray._reconstruct, multiarray.scalar]
-    allowed += [type(np.dtype(kind)) for kind in ('f4', 'f8', 'i4', 'i8', 'b1')]
+    # numpy's own functions would let a checkpoint run code.
+    allowed += [(stand_in, '.'.join(name)) for name, stand_in in plain_pickle.ARRAY_FUNCTIONS.items()]
+    allowed += [(plain_pickle.plain_scalar, f'numpy.{core}.multiarray.scalar') for core in ('core', '_core')]
+    allowed += [plain_pickle.PlainArray, plain_pickle.PlainDtype]  # whose states are set
     torch.serialization.add_safe_globals(allowed)
+    return True
+
+
+def config_in_a_checkpoint() -> bool:
+    """mmengine parses the config that a checkpoint holds, which runs it as Python: so does ``--resume``.
+
+    Not reported upstream. ``Runner.resume`` wants no more than ``gpu_ids`` of it, and mmengine's inferencer takes it
+    where no config is given. Both texts are dropped as a checkpoint is loaded: nothing of a file that is data reaches a
+    parser of code. Off where mmengine's loader drops them.
+    """
+    from mmengine.runner.checkpoint import CheckpointLoader
+    upstream = CheckpointLoader.load_checkpoint.__func__
+    with tempfile.TemporaryDirectory() as folder:
+        file = osp.join(folder, 'epoch_1.pth')
+        torch.save(dict(meta=dict(config='')), file)
+        if 'config' not in upstream(CheckpointLoader, file, 'cpu', 'silent')['meta']:
+            return False
+
+    def load_checkpoint(cls, *args, **kwargs):
+        """As upstream, without the texts of configs."""
+        checkpoint = upstream(cls, *args, **kwargs)
+        for *parents, name in (('meta', 'config'), ('meta', 'cfg'), ('message_hub', 'runtime_info', 'cfg')):
+            owner = checkpoint
+            for parent in parents:
+                owner = owner.get(parent) if isinstance(owner, dict) else None
+            if isinstance(owner, dict):
+                owner.pop(name, None)
+        return checkpoint
+
+    CheckpointLoader.load_checkpoint = classmethod(load_checkpoint)
     return True
 
 
@@ -210,5 +243,5 @@ def suppression_without_gpu_kernel() -> bool:
     return True
 
 
-WORK_AROUNDS = (missing_drn_localizer, checkpoints_under_weights_only, half_written_files, lost_last_checkpoint,
-                processes_without_gpu, suppression_without_gpu_kernel)
+WORK_AROUNDS = (missing_drn_localizer, checkpoints_under_weights_only, config_in_a_checkpoint, half_written_files,
+                lost_last_checkpoint, processes_without_gpu, suppression_without_gpu_kernel)

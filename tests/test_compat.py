@@ -7,15 +7,19 @@ import pickle
 import resource
 import shutil
 import signal
+import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import mmcv.ops
 import mmengine.fileio
 import mmengine.runner
+import numpy as np
 import pytest
 import torch
 from mmcv.ops.nms import NMSop
+from mmengine.config import Config
 from mmengine.fileio import LocalBackend
 from mmengine.fileio.backends import local_backend
 from mmengine.logging.history_buffer import HistoryBuffer
@@ -208,6 +212,83 @@ def test_resumed_adamw_and_onecycle_go_on_as_if_never_stopped(tmp_path):
         assert torch.equal(resumed.model.state_dict()[key], value), key
     losses = [run.message_hub.get_scalar('train/loss').data[0].tolist() for run in (resumed, whole)]
     assert losses[0] == losses[1]
+
+
+def test_arrays_of_a_log_history_are_saved_again_as_ordinary_ones(tmp_path):
+    torch.save(log_history(), tmp_path / 'a.pth')
+    torch.save(torch.load(tmp_path / 'a.pth', weights_only=True), tmp_path / 'b.pth')
+    assert b'stssa_mm' not in zipfile.ZipFile(tmp_path / 'b.pth').read('b/data.pkl')
+    history = torch.load(tmp_path / 'b.pth', weights_only=False)
+    assert [type(values) for values in history.data] == [np.ndarray] * 2
+
+
+@pytest.mark.parametrize('value', [np.float64(0.5), np.float32(2), np.int64(3), np.bool_(True)])
+def test_numbers_of_numpy_load_as_themselves(tmp_path, value):
+    torch.save({'best_score': value}, tmp_path / 'a.pth')
+    found = torch.load(tmp_path / 'a.pth', weights_only=True)['best_score']
+    assert found == value and type(found) is type(value)
+
+
+LOAD = ('import sys, torch\nif len(sys.argv) > 2:\n    import numpy as np\n    core = np.core.multiarray\n'
+        '    torch.serialization.add_safe_globals([np.ndarray, np.dtype, core._reconstruct, core.scalar, '
+        'type(np.dtype("O"))])\n'
+        'else:\n    import stssa_mm\n'
+        'print(repr(torch.load(sys.argv[1], weights_only=True)))\n')
+
+
+@pytest.mark.parametrize('hostile', ['scalar', 'array'])
+def test_a_dtype_of_objects_does_no_harm(tmp_path, hostile):
+    """numpy's own functions in torch's list end the process; the stand-ins refuse."""
+    pointer = b'U\x08' + b'A' * 8  # a bytes object for torch's unpickler
+    dtype = (b'cnumpy\ndtype\n(X\x02\x00\x00\x00O8\x89\x88tR(J\x03\x00\x00\x00X\x01\x00\x00\x00|NNN'
+             b'J\xff\xff\xff\xffJ\xff\xff\xff\xffJ\x00\x00\x00\x00tb')
+    made = {'scalar': b'cnumpy.core.multiarray\nscalar\n(' + dtype + pointer + b'tR',
+            'array': b'cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tU\x01btR(K\x01(K\x01t' + dtype
+            + b'\x89' + pointer + b'tb'}[hostile]
+    torch.save({}, tmp_path / 'a.pth')
+    with zipfile.ZipFile(tmp_path / 'a.pth') as old, zipfile.ZipFile(tmp_path / 'b.pth', 'w') as new:
+        for name in old.namelist():
+            new.writestr(name, b'\x80\x02' + made + b'.' if name.endswith('data.pkl') else old.read(name))
+
+    def load(*args):
+        return subprocess.run([sys.executable, '-c', LOAD, tmp_path / 'b.pth', *args], capture_output=True, text=True,
+                              env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)))
+
+    refused = load()
+    assert refused.returncode == 1 and 'not of plain numbers' in refused.stderr
+    if hostile == 'scalar':
+        assert load('as numpy has them').returncode < 0
+
+
+# config_in_a_checkpoint
+
+
+@pytest.mark.parametrize('place', [('meta', 'config'), ('meta', 'cfg'), ('message_hub', 'runtime_info', 'cfg')])
+def test_no_text_of_a_config_leaves_the_loader(tmp_path, place):
+    content = 'import os; os.system("touch called")'
+    for name in reversed(place):
+        content = {name: content}
+    torch.save({**content, 'state_dict': {}}, tmp_path / 'a.pth')
+    text = str(checkpoint._load_checkpoint(str(tmp_path / 'a.pth'), map_location='cpu'))
+    assert 'touch' not in text and place[0] in text
+
+
+@pytest.mark.parametrize('content', [{}, {'meta': None}, {'meta': 'text'}, {'message_hub': {'runtime_info': []}}, []])
+def test_other_checkpoints_stay_as_they_are(tmp_path, content):
+    torch.save(content, tmp_path / 'a.pth')
+    assert checkpoint._load_checkpoint(str(tmp_path / 'a.pth'), map_location='cpu') == content
+
+
+def test_resuming_runs_nothing_of_the_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train(tmp_path / 'run', 1)
+    saved = torch.load(tmp_path / 'run' / 'epoch_1.pth', weights_only=True)
+    saved['meta']['config'] = '__import__("os").mkdir("called")'
+    torch.save(saved, tmp_path / 'run' / 'epoch_1.pth')
+    train(tmp_path / 'run', 2, resume=True)
+    assert (tmp_path / 'run' / 'epoch_2.pth').is_file() and not (tmp_path / 'called').exists()
+    Config.fromstring(saved['meta']['config'], '.py')
+    assert (tmp_path / 'called').exists()  # so the text is one that would have run
 
 
 # half_written_files

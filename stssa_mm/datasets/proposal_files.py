@@ -1,17 +1,13 @@
 """Reading proposal files: person boxes of key frames. No torch."""
 import pickle
+import struct
 import zipfile
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-# All that a pickle of numpy arrays needs, from Python 2 and protocol 0 to numpy 2.
-_NUMPY = {(f'numpy.{core}.{module}', name)
-          for core in ('core', '_core')
-          for module, name in (('multiarray', '_reconstruct'), ('multiarray', 'scalar'), ('numeric', '_frombuffer'))}
-ADMITTED = {*_NUMPY, ('numpy', 'ndarray'), ('numpy', 'dtype'), ('_codecs', 'encode'), ('builtins', 'bytes'),
-            ('__builtin__', 'bytes')}
+from stssa_mm.files.plain_pickle import PlainUnpickler
 
 
 class Proposals(NamedTuple):
@@ -36,15 +32,6 @@ class Proposals(NamedTuple):
         return self.box[part].copy(), None if np.isnan(score).any() else score.copy()
 
 
-class _Unpickler(pickle.Unpickler):
-    """Builds numpy arrays and Python's own containers, numbers and texts, and nothing else."""
-
-    def find_class(self, module: str, name: str):
-        if (module, name) not in ADMITTED:
-            raise pickle.UnpicklingError(f'it wants to call {module}.{name}')
-        return super().find_class(module, name)
-
-
 def key_of(video: str, timestamp: float) -> str:
     """What names a key frame in proposal files and ``img_key``: 'video,0902'; 'video,902.5' if it is not whole."""
     return f'{video},{int(timestamp):04d}' if timestamp == int(timestamp) else f'{video},{float(timestamp)!r}'
@@ -67,13 +54,12 @@ def split_key(key: str) -> Tuple[str, float]:
 
 
 def _read_pickle(path: Path) -> dict:
-    with open(path, 'rb') as file:
-        try:
-            return _Unpickler(file, encoding='latin1').load()
-        except (pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError, AttributeError,
-                MemoryError, OverflowError, ImportError) as error:  # what damaged pickles raise
-            raise ValueError(f'{path}: cannot be read as a pickle of a dict of numpy arrays ({error}): make it with '
-                             'tools/data/make_proposals.py') from None
+    try:
+        return PlainUnpickler(path.read_bytes()).load()
+    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError, AttributeError, MemoryError,
+            OverflowError, ImportError, AssertionError, struct.error) as error:  # what damaged pickles raise
+        raise ValueError(f'{path}: cannot be read as a pickle of a dict of numpy arrays ({error}): make it with '
+                         'tools/data/make_proposals.py') from None
 
 
 def _read_npz(path: Path) -> dict:
@@ -144,7 +130,7 @@ def read_proposals(path: Path) -> Dict[str, np.ndarray]:
             what = f'{boxes.dtype} {boxes.shape}' if isinstance(boxes, np.ndarray) else type(boxes).__name__
             raise ValueError(f'{path}: key {name!r}: found {what}: expected an array of numbers, (n, 4) or (n, 5): '
                              'x1, y1, x2, y2, score')
-        proposals[key] = boxes
+        proposals[key] = np.asarray(boxes)
     box, score, start = _columns(list(proposals.values()))
     scored = np.repeat([array.shape[1] == 5 for array in proposals.values()], np.diff(start))
     wild = ~np.isfinite(box).all(1) | scored.astype(bool) & ~np.isfinite(score)
