@@ -1,7 +1,7 @@
 """What SSFA and TSFA share: attention branches in parallel on one residual, each with its own gamma.
 
-Source: "Spatio-Temporal SlowFast Self-Attention Network for Action Recognition" (ICIP 2020), section 3.3. Our readings of
-it: docs/paper.md.
+Source: "Spatio-Temporal SlowFast Self-Attention Network for Action Recognition" (ICIP 2020), section 3.3. Our readings:
+docs/paper.md.
 
 Shapes: R RoIs, C channels, T time steps, H x W the RoI's size, P = H * W locations, Ck = C / reduction key channels.
 """
@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 # "we changed the kernel size of the convolution operation used in the Spatial Attention Module and the Temporal
-# Attention Module" (section 3.3): large for slow, small for fast, no size printed. Our reading: it grows in time, in all
-# convolutions of a branch. Other sizes: the argument kernels.
+# Attention Module" (section 3.3): large for slow, small for fast, no size printed. Our reading: it grows in time, in
+# all three convolutions of a branch. Other sizes: the argument kernels.
 DEFAULT_KERNELS = {'slow': (3, 1, 1), 'fast': (1, 1, 1)}
 
 
