@@ -271,7 +271,8 @@ def _draw_detector(canvas: _Canvas, net: Network, top: float, title: str) -> Non
     for i, (name, note) in enumerate(outputs):
         y = lower + 0.32 * (len(outputs) - 1) - 0.64 * i
         canvas.box(xs[5], y, COLUMN, tall, name, note, HEAD)
-        canvas.line((xs[4] + half, lower), (middle, lower), (middle, y), (xs[5] - half, y))
+        bend = [(middle, lower), (middle, y)] if y != lower else []
+        canvas.line((xs[4] + half, lower), *bend, (xs[5] - half, y))
 
 
 def _draw_block(canvas: _Canvas, net: Network, top: float) -> None:
