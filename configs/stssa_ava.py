@@ -1,4 +1,5 @@
-# SSFA and TSFA on an I3D trunk, AVA v2.1: Table 2, row 6 of the paper. The other configs are
+# SSFA and TSFA on an I3D trunk, AVA v2.1: Table 2, row 6 of the paper over given person boxes, with RoIAlign. The
+# paper's whole detector, with its own region proposals and RoIPool, is stssa_ava_faster-rcnn.py. The other configs are
 # children of this one, but for those of trunks/.
 _base_ = [
     'mmaction::detection/slowonly/slowonly_kinetics400-pretrained-r50_8xb16-4x16x1-20e_ava21-rgb.py',
@@ -32,7 +33,7 @@ model = dict(
         bbox_head=dict(type='STSSABBoxHead', pooling='GAP')))
 
 train_pipeline = [
-    dict(type='STSSASampleFrames', clip_len=32, frame_interval=2),
+    dict(type='STSSASampleFrames', clip_len=32, frame_interval=2),  # the paper prints the frames, not the interval
     dict(type='STSSARawFrameDecode'),
     dict(type='RandomRescale', scale_range=(256, 320)),
     dict(type='RandomCrop', size=256),
@@ -60,6 +61,6 @@ test_evaluator = val_evaluator
 
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))  # an epoch's takes 0.7 GB
 
-# MMAction2's AVA schedule for 8 GPUs of 8 clips; --auto-scale-lr fits it to another number.
+# MMAction2's AVA schedule for 8 GPUs of 8 clips (the paper prints none); --auto-scale-lr fits it to another number.
 optim_wrapper = dict(optimizer=dict(lr=0.1))
 auto_scale_lr = dict(enable=False, base_batch_size=64)

@@ -1,4 +1,5 @@
-# The paper's whole detector on AVA v2.1: the people come from its own region proposals, not from a file.
+# The paper's whole detector (Table 2, row 6) on AVA v2.1: the people come from its own region proposals, not from a
+# file, and RoIPool cuts out their features.
 _base_ = ['./stssa_ava.py', './_base_/faster_rcnn.py']
 
 model = dict(

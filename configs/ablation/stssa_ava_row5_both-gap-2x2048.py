@@ -1,2 +1,2 @@
-_base_ = '../stssa_ava.py'
+_base_ = '../stssa_ava.py'  # Table 2, row 5 of the paper, over given boxes
 model = dict(roi_head=dict(shared_head=dict(norm=False)))

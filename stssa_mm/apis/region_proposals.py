@@ -22,7 +22,7 @@ def proposes_regions(config: Path) -> bool:
 
 
 class ClipPeople:
-    """Candidates for people on the centre frames of clips.
+    """Candidates for people on the key frames of clips.
 
     Args:
         config (Path): Config of an STSSAFasterRCNN. Clips are made as its ``test_dataloader`` says; its classes do not

@@ -18,12 +18,15 @@ TIME = {
 
 @MODELS.register_module()
 class STSSARPNHead(RPNHead):
-    """:class:`RPNHead` on the features of a clip: proposes people on its centre frame.
+    """:class:`RPNHead` on the features of a clip: proposes people on its key frame.
+
+    The paper takes person boxes from region proposals and does not print what of the clip these see: the key frame's
+    step is our reading, ``time`` has the others.
 
     Args:
         *args: As those of :class:`RPNHead`; ``in_channels`` is C of the trunk, over all its pathways.
-        time (str): What of the T steps it sees: ``'centre'``, the step of the key frame (the paper proposes "on the
-            centre frame" and does not say how), ``'mean'`` or ``'max'`` over time. Defaults to ``'centre'``.
+        time (str): What of the T steps it sees: ``'centre'``, the step of the key frame, ``'mean'`` or ``'max'`` over
+            time. Defaults to ``'centre'``.
         **kwargs: As those of :class:`RPNHead`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The detector over given person boxes."""
+"""The detector over given person boxes. The paper's finds them itself: see ``stssa_faster_rcnn.py``."""
 from mmdet.models.detectors import FastRCNN
 
 from stssa_mm.registry import MODELS

@@ -10,7 +10,9 @@ from .predict_by_size import PredictBySize, by_size
 
 @MODELS.register_module()
 class STSSAFasterRCNN(PredictBySize, FasterRCNN):
-    """:class:`FasterRCNN` on clips: finds the people on the centre frame itself. Section 2 of the paper.
+    """:class:`FasterRCNN` on clips: finds the people itself, as in the paper (section 3).
+
+    It finds them on the key frame, which is our reading: see ``time`` of :class:`STSSARPNHead`.
 
     In testing, samples that bring ``proposals`` are classified on those.
     """

@@ -14,8 +14,8 @@ ALL_BRANCHES = ('spatial_slow', 'spatial_fast', 'temporal_slow', 'temporal_fast'
 class SlowFastAttentionBlock(nn.Module):
     """The wanted branches of SSFA and TSFA in parallel on one residual, then an optional LayerNorm over C.
 
-    ``y = x + sum over branches of gamma_b * o_b(x)``. The paper names four features and does not print how they join:
-    this is our reading.
+    ``y = x + sum over branches of gamma_b * o_b(x)``, then the norm. The paper (section 3) has four features and does
+    not print how they join or where the norm is: both are our readings, without an option for another.
 
     Args:
         channels (int): C.

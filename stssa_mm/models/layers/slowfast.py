@@ -1,6 +1,7 @@
 """What SSFA and TSFA share: attention branches in parallel on one residual, each with its own gamma.
 
-Source: "Spatio-Temporal SlowFast Self-Attention Network for Action Recognition" (ICIP 2020), section 2.
+Source: "Spatio-Temporal SlowFast Self-Attention Network for Action Recognition" (ICIP 2020), section 3.3. Our readings:
+docs/paper.md.
 
 Shapes: R RoIs, C channels, T time steps, H x W the RoI's size, P = H * W locations, Ck = C / reduction key channels.
 """
@@ -11,8 +12,9 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
-# The paper says that the slow branch has the large kernel and the fast one the small kernel, and prints no size. Our
-# reading: the kernel grows in time.
+# "we changed the kernel size of the convolution operation used in the Spatial Attention Module and the Temporal
+# Attention Module" (section 3.3): large for slow, small for fast, no size printed. Our reading: it grows in time, in
+# all three convolutions of a branch. Other sizes: the argument kernels.
 DEFAULT_KERNELS = {'slow': (3, 1, 1), 'fast': (1, 1, 1)}
 
 
@@ -32,7 +34,9 @@ def key_channels(channels: int, reduction: int) -> int:
 
 
 def init_key_and_query(*convs: nn.Conv3d) -> None:
-    """Normal weights of 0.01 at the paper's 2048 channels, scaled so that keys spread as much at any width and kernel.
+    """Normal weights of 0.01 at 2048 channels and a kernel of 1, scaled so that keys spread as much at any other.
+
+    Our reading, without an option for another: the paper prints no initialisation.
 
     Kaiming weights saturate the unscaled softmax, which then passes no gradient. A fixed 0.01 leaves it flat where
     there are few channels: attention is then no more than a mean.
@@ -46,11 +50,13 @@ def init_key_and_query(*convs: nn.Conv3d) -> None:
 def scaled_attention(query: Tensor, key: Tensor, value: Tensor, key_scale: bool) -> Tensor:
     """softmax(query key^T) value in float32, also under autocast, in memory linear in the tokens.
 
+    float32 is our reading, without an option for another.
+
     Args:
         query (Tensor): (R, N, D), one row a token.
         key (Tensor): (R, N, D).
         value (Tensor): (R, N, E).
-        key_scale (bool): Divide the products by sqrt(D). The paper does not.
+        key_scale (bool): Divide the products by sqrt(D). The paper's equations do not.
 
     Returns:
         Tensor: (R, N, E) in float32, or in float64 where the input is.
@@ -75,7 +81,8 @@ def kernels_of(branches, kernels) -> dict:
 class SlowFastAttention(nn.Module):
     """Attention branches in parallel on one residual: ``x + sum over branches of gamma_b * o_b(x)``.
 
-    A fresh module is the identity, because each gamma starts at 0 (as in SAGAN; the paper does not say).
+    A fresh module is the identity, because each gamma starts at 0. A gamma for each branch, and its start, which is
+    SAGAN's, are our readings, without an option for another.
 
     Args:
         branches (dict[str, nn.Module]): The branches by name, each keeping the shape of its input.

@@ -1,4 +1,4 @@
-"""Spatial SlowFast self-attention (SSFA), Eqs. 1-3 of the paper. Shapes: see ``slowfast.py``."""
+"""Spatial SlowFast self-attention (SSFA), section 3.1 and Eqs. 1-3 of the paper. Shapes: see ``slowfast.py``."""
 from typing import Mapping, Sequence
 
 import torch.nn as nn
@@ -21,8 +21,8 @@ class SpatialAttention(nn.Module):
     .. math::
         s_{ij} = F(x_i) \\cdot G(x_j), \\quad \\beta_{ji} = softmax_i(s_{ij}), \\quad o_j = \\sum_i \\beta_{ji} h(x_i)
 
-    where :math:`x_i` is the column of location i, C*T long. The convolutions act on the channels, so their weights are
-    shared over time, and F and G have C / reduction channels (our readings).
+    where :math:`x_i` is the column of location i, C*T long. Our readings: the convolutions act on the channels, so that
+    time steps share their weights (no option for another); F and G have C / 8 channels as in SAGAN (``reduction``).
 
     Args:
         channels (int): C.

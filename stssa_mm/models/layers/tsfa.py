@@ -1,4 +1,4 @@
-"""Temporal SlowFast self-attention (TSFA), Eqs. 4-6 of the paper. Shapes: see ``slowfast.py``."""
+"""Temporal SlowFast self-attention (TSFA), section 3.2 and Eqs. 4-6 of the paper. Shapes: see ``slowfast.py``."""
 from typing import Mapping, Sequence
 
 import torch.nn as nn
@@ -23,18 +23,19 @@ class TemporalAttention(nn.Module):
     .. math::
         t_{ij} = K(x_i) \\cdot L(x_j), \\quad \\alpha_{ji} = softmax_i(t_{ij}), \\quad m_j = \\sum_i \\alpha_{ji} b(x_i)
 
-    where :math:`x_i` is a row of the (C*T, P) view. A row has no channel axis for a convolution to act on, so the
-    tensor is convolved first (our reading). By default K, L and b have C / reduction channels and a 1x1x1 convolution
-    brings m back to C; ``reduction=1`` gives the printed equations, without it. The map of (C*T)^2 entries is never
-    held in memory.
+    where :math:`x_i` is a row of the (C*T, P) view. The map of (C*T)^2 entries is never held in memory.
+
+    Our readings: a row has no channel axis for a convolution to act on, so the tensor is convolved first (no option for
+    another); K, L and b have C / 8 channels and a 1x1x1 convolution brings m back to C (``reduction=1`` gives the
+    printed equations, without it).
 
     Args:
         channels (int): C.
         kernel (tuple[int]): Kernel (time, height, width) of K, L and b.
-        reduction (int): C over the channels of K, L and b. Defaults to 8 (our reading).
+        reduction (int): C over the channels of K, L and b. Defaults to 8.
         key_scale (bool): Divide t by the square root of the key's length. Defaults to False, as printed.
         attend (str): ``'channel_time'``: a token is a channel at a time, P long (as printed). ``'time'``: a token is a
-            time step, C*P long ("important areas of the temporal axis"; contradicts the printed sums).
+            time step, C*P long (the paper's "important areas of the temporal axis"; contradicts its printed sums).
             Defaults to ``'channel_time'``.
 
     Raises:

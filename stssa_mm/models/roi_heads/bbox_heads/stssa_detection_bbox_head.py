@@ -17,8 +17,9 @@ from .stssa_bbox_head import STSSABBoxHead
 
 @MODELS.register_module()
 class STSSADetectionBBoxHead(STSSABBoxHead):
-    """:class:`STSSABBoxHead` whose background trains too, with class-agnostic box deltas. Section 2 of the paper:
-    "classes + 1 scores and a box regression".
+    """:class:`STSSABBoxHead` with a background that trains and a box regression, as in the paper (section 3).
+
+    One box for all classes of a person is our reading; there is no option for a box of each class.
 
     RoIs that overlap nobody are the background, class 0: their labels of all actions are 0. Positive RoIs learn the
     way to their person's box. Losses are averaged over the sampled RoIs, as in mmdet's Faster R-CNN.

@@ -10,12 +10,15 @@ from stssa_mm.registry import MODELS
 
 @MODELS.register_module()
 class STSSANeck(nn.Module):
-    """Spatio-Temporal SlowFast Self-Attention over RoI features: a stack of blocks (Table 2 of the paper).
+    """Spatio-Temporal SlowFast Self-Attention over RoI features: a stack of blocks (sections 3 and 4 of the paper).
+
+    ``dims``, ``layers`` and ``norm`` are the columns of the paper's Table 2. That dims is a width inside the module and
+    layers are blocks one after the other are our readings, without an option for another.
 
     Args:
         in_channels (int): Channels of the RoI features. Defaults to 2048.
         dims (int): Channels inside the module and of its output; a 1x1x1 convolution leads to them where they differ
-            from ``in_channels`` (our reading of Table 2's "dims"). Defaults to 2048.
+            from ``in_channels``. Defaults to 2048.
         layers (int): Blocks in the stack. Defaults to 2.
         norm (bool): LayerNorm over the channels after each block. Defaults to True.
         branches (Sequence[str]): Which of ``'spatial_slow'``, ``'spatial_fast'``, ``'temporal_slow'`` and

@@ -27,7 +27,7 @@ class STSSARoIExtractor(SingleRoIExtractor3D):
     (RoIPool on a CPU, anything on a GPU with an mmcv built for CPUs), plain torch gives the same numbers.
 
     Args:
-        roi_layer_type (str): ``'RoIAlign'`` or ``'RoIPool'`` (the paper's). Defaults to ``'RoIAlign'``.
+        roi_layer_type (str): ``'RoIAlign'`` (MMAction2's) or ``'RoIPool'`` (the paper's). Defaults to ``'RoIAlign'``.
         featmap_stride (int): Pixels a cell of the feature map. Defaults to 16.
         output_size (int | tuple[int]): Size of an RoI's features, one number or (height, width).
             Defaults to 7 (our reading).
