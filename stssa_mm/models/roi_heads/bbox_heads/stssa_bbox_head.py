@@ -16,8 +16,8 @@ class STSSABBoxHead(BBoxHeadAVA):
     """:class:`BBoxHeadAVA` that takes Table 2's pooling by its name, batches without a person and any class count.
 
     Pooling over T, H and W, then one linear layer to ``num_classes`` scores, of which index 0 is the background.
-    Sigmoid and binary cross-entropy are our reading, as AVA is multi-label: ``multilabel=False`` gives a softmax. Dropout is
-    our reading, too: 0.5 stands in MMAction2's configs, and the paper prints none.
+    Sigmoid and binary cross-entropy are our reading, as AVA is multi-label: ``multilabel=False`` gives a softmax.
+    Dropout is our reading, too: 0.5 stands in MMAction2's configs, and the paper prints none.
 
     Args:
         background_class (bool): Whether class 0 is the background, which the loss leaves out. Defaults to True.
