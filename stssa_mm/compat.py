@@ -5,6 +5,7 @@ does nothing where it is not: so with a healthy upstream, and so when it is appl
 """
 import contextlib
 import importlib.util
+import logging
 import os
 import os.path as osp
 import pickle
@@ -12,6 +13,8 @@ import re
 import sys
 import tempfile
 import types
+import zipfile
+import zlib
 from pathlib import Path
 
 import torch
@@ -158,10 +161,12 @@ def half_written_files() -> bool:
 
 
 def lost_last_checkpoint() -> bool:
-    """mmengine's ``--resume`` trusts the file ``last_checkpoint``, which a killed process leaves empty or out of date.
+    """mmengine's ``--resume`` trusts the file ``last_checkpoint``, which a killed process leaves empty or out of date,
+    and the checkpoint that it names, which a full disk or a copy that broke off leaves cut or zeroed.
 
-    Not reported upstream. Where it names no file, the newest checkpoint of the folder is taken, and none if there is
-    none. Off where upstream's function gives None for such a file.
+    Not reported upstream. The checkpoint that is named is taken if it is whole, else the newest of the folder that is,
+    and none where the folder has none. If all are damaged that is an error: a run would start again in silence.
+    Off where upstream's function gives None for an empty ``last_checkpoint``.
     """
     import mmengine.runner
     from mmengine.logging import print_log
@@ -175,21 +180,41 @@ def lost_last_checkpoint() -> bool:
         """Path of the checkpoint to resume from in the folder ``path``, or None."""
         note = Path(path, 'last_checkpoint')
         named = note.read_text(errors='replace').strip() if note.exists() else ''
-        if osp.isfile(named):
-            return named
         numbered = []
         for file in Path(path).glob('*.pth'):
             match = re.fullmatch(r'(?:epoch|iter)_(\d+)', file.stem)
             if match:
                 numbered.append((int(match[1]), str(file)))
-        newest = max(numbered)[1] if numbered else None
-        print_log(f'{note} names no checkpoint: ' + (f'taking {newest}' if newest else 'nothing to resume from'),
-                  logger='current')
-        return newest
+        newest = [file for _, file in sorted(numbered, reverse=True)]
+        if not osp.isfile(named):
+            print_log(f'{note} names no checkpoint: ' + (f'taking {newest[0]}' if newest else 'nothing to resume from'),
+                      logger='current')
+            named = newest[0] if newest else None
+        candidates = dict.fromkeys([named, *newest]) if named else []
+        for file in candidates:
+            damage = damage_of(file)
+            if not damage:
+                return file
+            print_log(f'{file} is damaged ({damage}): going back to the checkpoint before it', logger='current',
+                      level=logging.WARNING)
+        if candidates:
+            raise ValueError(f'{path}: every checkpoint in it is damaged: {", ".join(candidates)}: expected one that '
+                             'is whole: copy one here, or train into another --work-dir')
+        return None
 
     for module in (mmengine.runner, checkpoint, runner, _flexible_runner):
         module.find_latest_checkpoint = find_latest_checkpoint
     return True
+
+
+def damage_of(file: str):
+    """What is wrong with a checkpoint, which is a zip archive with a checksum for each part; None if it is whole."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            broken = archive.testzip()
+    except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        return str(error)
+    return broken and f'{broken} in it has another checksum'
 
 
 def processes_without_gpu() -> bool:

@@ -390,8 +390,12 @@ def work_dir(tmp_path):
     """A folder in which the newest checkpoint is not the last by name, and nothing else counts."""
     for name in ('epoch_2.pth', 'epoch_9.pth', 'epoch_10.pth', 'epoch_11.pth.123.part', '.epoch_12.pth.part',
                  'best_mAP_epoch_40.pth', 'epoch_x.pth', 'notes.txt'):
-        (tmp_path / name).touch()
+        write_checkpoint(tmp_path / name)
     return tmp_path
+
+
+def write_checkpoint(path):
+    torch.save({'state_dict': {'weight': torch.ones(1000)}}, path)
 
 
 def latest(work_dir, note=None):
@@ -417,7 +421,7 @@ def test_no_last_checkpoint_gives_the_newest(work_dir):
 
 def test_iterations_count_too(tmp_path):
     for name in ('iter_900.pth', 'iter_1000.pth'):
-        (tmp_path / name).touch()
+        write_checkpoint(tmp_path / name)
     assert latest(tmp_path, b'') == 'iter_1000.pth'
 
 
@@ -429,6 +433,49 @@ def test_no_checkpoint_at_all_gives_none(tmp_path, note):
 
 def test_missing_folder_gives_none(tmp_path):
     assert runner.find_latest_checkpoint(str(tmp_path / 'none')) is None
+
+
+def cut(content):
+    return content[:len(content) // 2]
+
+
+DAMAGES = {
+    'empty': lambda content: b'',
+    'cut': cut,
+    'one byte short': lambda content: content[:-1],
+    'its head alone': lambda content: content[:100],
+    'zeroed': lambda content: bytes(len(content)),
+    'zeroed at the end': lambda content: cut(content) + bytes(len(content) - len(cut(content))),
+    'zeroed in the middle': lambda content: content[:2000] + bytes(100) + content[2100:],
+    'one bit': lambda content: content[:2000] + bytes([content[2000] ^ 1]) + content[2001:],
+    'a text': lambda content: b'<html>404</html>',
+    'twice': lambda content: content[100:],
+}
+
+
+@pytest.mark.parametrize('damage', DAMAGES)
+@pytest.mark.parametrize('named', [True, False])
+def test_a_damaged_checkpoint_gives_the_one_before(work_dir, damage, named, capsys):
+    newest = work_dir / 'epoch_10.pth'
+    newest.write_bytes(DAMAGES[damage](newest.read_bytes()))
+    assert compat.damage_of(str(newest))
+    assert latest(work_dir, str(newest).encode() if named else None) == 'epoch_9.pth'
+
+
+def test_where_all_are_damaged_a_run_does_not_start_again(work_dir):
+    for file in work_dir.glob('epoch_*.pth'):
+        file.write_bytes(cut(file.read_bytes()))
+    with pytest.raises(ValueError, match=r'every checkpoint in it is damaged: .*epoch_10\.pth.*epoch_2\.pth: expected'):
+        latest(work_dir)
+
+
+def test_a_damaged_checkpoint_is_resumed_from_the_one_before(tmp_path):
+    train(tmp_path / 'run', 2)
+    newest = tmp_path / 'run' / 'epoch_2.pth'
+    newest.write_bytes(cut(newest.read_bytes()))
+    resumed = train(tmp_path / 'run', 3, resume=True)
+    assert resumed.message_hub.get_scalar('train/loss').data[0].size == 6
+    assert compat.damage_of(str(newest)) is None
 
 
 MODULES = (mmengine.runner, checkpoint, runner, mmengine.runner._flexible_runner)
