@@ -148,7 +148,7 @@ def test_head_keeps_upstreams_dropout_and_says_its_pooling(path):
 def test_a_run_keeps_three_checkpoints_and_stops_at_an_invalid_loss(path):
     cfg = load(path)
     assert cfg.default_hooks.checkpoint.max_keep_ckpts == 3
-    assert dict(type='mmdet.CheckInvalidLossHook', interval=1) in cfg.custom_hooks
+    assert dict(type='STSSAInvalidLossHook', interval=1) in cfg.custom_hooks
 
 
 @pytest.mark.parametrize('family', ['ablation/stssa_ava', 'stssa_jhmdb', 'stssa_toy'])
