@@ -34,8 +34,8 @@ def test_without_a_network_a_run_says_what_to_do_and_does_it(offline_config, mim
     assert of_mim.startswith('subprocess.CalledProcessError')
     assert not list(tmp_path.rglob('*.pth*'))
 
-    run = mim('train', 'mmaction', config, '--work-dir', tmp_path / 'run', env=env,
-              *options(toy, **{'model.init_cfg': None, 'train_cfg.max_epochs': 4}))
+    run = mim('train', 'mmaction', config, '--work-dir', tmp_path / 'run',
+              *options(toy, **{'model.init_cfg': None, 'train_cfg.max_epochs': 4}), env=env)
     assert len(logged(tmp_path / 'run', 'loss')) == 8
     names = {file.name for file in (tmp_path / 'run').glob('*.pth')}
     assert {'epoch_2.pth', 'epoch_3.pth', 'epoch_4.pth'} < names and len(names) == 4
@@ -49,6 +49,6 @@ def test_a_run_whose_loss_is_no_number_fails_and_leaves_no_checkpoint(mim, toy, 
     run = mim('train', 'mmaction', TOY, '--work-dir', tmp_path,
               *options(toy, **{'optim_wrapper.optimizer.lr': 1e30}), check=False)
     assert run.returncode != 0
-    assert re.match(r'FloatingPointError: iteration 2: the loss is (?:nan|inf)\. Lower optim_wrapper\.optimizer\.lr, and '
-                    r'look at the data with tools/check_dataset\.py$', last_errors(run)[0])
+    assert re.match(r'FloatingPointError: iteration 2: the loss is (?:nan|inf)\. Lower optim_wrapper\.optimizer\.lr, '
+                    r'and look at the data with tools/check_dataset\.py$', last_errors(run)[0])
     assert not list(tmp_path.rglob('*.pth'))
