@@ -278,6 +278,8 @@ def checkpoints_without_a_key() -> bool:
         except ConnectionError as found:
             error, reason = ConnectionError, str(found).removeprefix(f'{filename} ')
         except (RuntimeError, EOFError) as found:  # half a file, or one for another device
+            if '://' in filename:  # the first process failed, which says why, and this one waited for it
+                raise
             error, reason = RuntimeError, f'cannot be loaded ({_first_line(found)})'
         error = error(f'checkpoint={filename!r}: {reason}')
         error.checkpoint, error.reason = filename, reason

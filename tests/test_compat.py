@@ -665,6 +665,16 @@ def test_half_a_file_is_said(tmp_path):
     assert '\n' not in str(error.value)
 
 
+def test_a_process_that_waits_for_a_failed_download_does_not_blame_the_file(monkeypatch):
+    def closed(*args):
+        raise found
+    found = RuntimeError('Connection closed by peer')
+    monkeypatch.setattr(checkpoint.CheckpointLoader, '_get_checkpoint_loader', lambda name: closed)
+    with pytest.raises(RuntimeError) as error:
+        load_silently('http://127.0.0.1/a.pth')
+    assert error.value is found
+
+
 def test_checkpoint_that_is_in_no_config_is_named_all_the_same(tmp_path):
     made = runner_of(tmp_path, {})
     made.model.backbone.pretrained = '/nowhere/a.pth'
