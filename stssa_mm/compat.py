@@ -4,6 +4,7 @@ Each says why it is there and names the upstream issue. Each asks the installed 
 does nothing where it is not: so with a healthy upstream, and so when it is applied twice.
 """
 import contextlib
+import functools
 import importlib.util
 import logging
 import os
@@ -15,7 +16,9 @@ import tempfile
 import types
 import zipfile
 import zlib
+from http.client import HTTPException
 from pathlib import Path
+from urllib.parse import urlparse
 
 import torch
 
@@ -268,5 +271,117 @@ def suppression_without_gpu_kernel() -> bool:
     return True
 
 
+def half_downloaded_checkpoints() -> bool:
+    """torch.hub keeps a download that was cut short as if it were whole, and any code in it runs when it is loaded.
+
+    Not reported upstream. A file that cannot be loaded right after its download is removed, and files are loaded as all
+    other checkpoints are. Off where mmengine does not take torch.hub's function.
+    """
+    from mmengine.runner import checkpoint
+    if checkpoint.load_url.__module__ != 'torch.hub':
+        return False
+
+    def load_url(url, model_dir=None, map_location=None, progress=True):
+        """The checkpoint of a url, out of the folder of earlier downloads where it is there."""
+        folder = Path(model_dir or osp.join(torch.hub.get_dir(), 'checkpoints'))
+        try:
+            file = folder / osp.basename(urlparse(url).path)
+            if file == folder:
+                raise ValueError('it names no file')
+            fresh = not file.exists()
+            if fresh:
+                print(f'Downloading {url} to {file}', flush=True)
+                folder.mkdir(parents=True, exist_ok=True)
+                torch.hub.download_url_to_file(url, str(file), progress=progress)
+        except (OSError, HTTPException, ValueError) as error:  # no network, HTTP status, not a url, no disk space
+            reason = _first_line(error).removeprefix('<urlopen error ').removesuffix('>')
+            raise ConnectionError(f'{url} cannot be downloaded ({reason})') from None
+        try:
+            return checkpoint.load_from_local(str(file), map_location)
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            if fresh:
+                file.unlink()
+                raise ConnectionError(f'{url} is no whole checkpoint ({_first_line(error)})') from None
+            raise ConnectionError(f'{url} is no whole checkpoint in {file} ({_first_line(error)}): remove that '
+                                  'file') from None
+
+    checkpoint.load_url = load_url
+    return True
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].split('. ')[0]
+
+
+def checkpoints_without_a_key() -> bool:
+    """mmengine's errors about checkpoints that are not there name neither the key of the config nor what to do.
+
+    Not reported upstream. They become one line with both. Off where upstream's error for a missing file names a key.
+    """
+    from mmengine.runner import Runner
+    from mmengine.runner.checkpoint import CheckpointLoader
+    load_checkpoint = CheckpointLoader.load_checkpoint
+    try:
+        load_checkpoint('/nowhere/epoch_1.pth', logger='silent')
+    except FileNotFoundError as error:
+        if 'checkpoint=' in str(error):
+            return False
+
+    def load_and_say_which(cls, filename, map_location=None, logger='current'):
+        """As upstream; its errors say which checkpoint."""
+        try:
+            return load_checkpoint(filename, map_location, logger)
+        except FileNotFoundError:
+            error, reason = FileNotFoundError, 'no such file'
+        except ConnectionError as found:
+            error, reason = ConnectionError, str(found).removeprefix(f'{filename} ')
+        except (RuntimeError, EOFError) as found:  # half a file, or one for another device
+            if '://' in filename:  # the first process failed, which says why, and this one waited for it
+                raise
+            error, reason = RuntimeError, f'cannot be loaded ({_first_line(found)})'
+        error = error(f'checkpoint={filename!r}: {reason}')
+        error.checkpoint, error.reason = filename, reason
+        raise error
+
+    def naming_the_key(method, key_of):
+        @functools.wraps(method)
+        def run(self, *args, **kwargs):
+            try:
+                return method(self, *args, **kwargs)
+            except (FileNotFoundError, ConnectionError, RuntimeError) as error:
+                if not hasattr(error, 'checkpoint'):
+                    raise
+                found = error
+            key, options = key_of(self, found.checkpoint)
+            remedy = 'Download it where there is a network and give' if isinstance(found, ConnectionError) else 'Give'
+            raise type(found)(f'{key}={found.checkpoint!r}: {found.reason}. {remedy} its path{options}')
+
+        return run
+
+    CheckpointLoader.load_checkpoint = classmethod(load_and_say_which)
+    Runner._init_model_weights = naming_the_key(Runner._init_model_weights, _key_of_initial_weights)
+    Runner.load_or_resume = naming_the_key(
+        Runner.load_or_resume, lambda runner, _: ('load_from', ' (--checkpoint or --resume of the command line)'))
+    return True
+
+
+def _key_of_initial_weights(runner, filename: str) -> tuple:
+    """The key of the model's config that has this value, and how to give another on the command line."""
+
+    def leaves(part, key):
+        if isinstance(part, (dict, list, tuple)):
+            for name, value in (part.items() if isinstance(part, dict) else enumerate(part)):
+                yield from leaves(value, f'{key}.{name}')
+        elif part == filename:
+            yield key
+
+    key = next(leaves(runner.cfg.get('model'), 'model'), None)
+    if key is None:
+        return 'checkpoint', ''
+    whole = re.sub(r'(\.\d+)?\.checkpoint$', '', key)  # a Pretrained without its checkpoint is nothing
+    return key, f' (--cfg-options {key}=FILE), or train from none (--cfg-options {whole}=None)'
+
+
 WORK_AROUNDS = (missing_drn_localizer, checkpoints_under_weights_only, config_in_a_checkpoint, half_written_files,
-                lost_last_checkpoint, processes_without_gpu, suppression_without_gpu_kernel)
+                lost_last_checkpoint, processes_without_gpu, suppression_without_gpu_kernel,
+                half_downloaded_checkpoints, checkpoints_without_a_key)

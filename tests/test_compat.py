@@ -1,14 +1,20 @@
 import ast
+import copy
 import functools
+import http.server
 import importlib
 import inspect
 import os
 import pickle
+import re
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 import zipfile
 from pathlib import Path
 
@@ -23,7 +29,7 @@ from mmengine.config import Config
 from mmengine.fileio import LocalBackend
 from mmengine.fileio.backends import local_backend
 from mmengine.logging.history_buffer import HistoryBuffer
-from mmengine.model import BaseModel
+from mmengine.model import BaseModel, BaseModule
 from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from mmengine.runner import Runner, checkpoint, runner
 
@@ -543,3 +549,296 @@ def test_suppression_is_left_alone_without_a_gpu_or_with_its_kernel(machine, gpu
     before = NMSop.forward
     assert compat.suppression_without_gpu_kernel() is False
     assert NMSop.forward is before
+
+
+# half_downloaded_checkpoints
+
+
+WEIGHTS = {'state_dict': {'weight': torch.full((1, 1), 3.0)}}
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    """Gives the file ``server.file``: whole, or what its path asks for instead."""
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        if 'missing' in self.path:
+            return self.send_error(404)
+        if 'silent' in self.path:
+            return None
+        body = b'<html>log in first</html>' if 'page' in self.path else self.server.file.read_bytes()
+        self.send_response(200)
+        if 'unsized' not in self.path:
+            self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[:len(body) // 2] if 'half' in self.path else body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """Folder in which torch.hub keeps downloads."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'home'))
+    monkeypatch.setenv('no_proxy', '127.0.0.1')
+    return tmp_path / 'home' / 'hub' / 'checkpoints'
+
+
+@pytest.fixture
+def server(tmp_path, hub):
+    """A server of one checkpoint; ``url(name)`` is where it gives it under a name."""
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Answers)
+    server.file, server.asked = tmp_path / 'weights.pth', []
+    torch.save(WEIGHTS, server.file)
+    server.url = lambda name: f'http://127.0.0.1:{server.server_port}/zoo/{name}?v=1'
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def closed_url(hub):
+    """A url at which connections are refused."""
+    with socket.socket() as bound:
+        bound.bind(('127.0.0.1', 0))  # not listening
+        yield f'http://127.0.0.1:{bound.getsockname()[1]}/a.pth'
+
+
+def load_silently(filename):
+    return checkpoint.CheckpointLoader.load_checkpoint(filename, 'cpu', logger='silent')
+
+
+def test_download_is_kept_and_taken_the_next_time(server, hub):
+    for _ in range(2):
+        assert load_silently(server.url('a.pth'))['state_dict']['weight'] == 3
+    assert server.asked == ['/zoo/a.pth?v=1']
+    assert [file.name for file in hub.iterdir()] == ['a.pth']
+
+
+def test_torch_hub_keeps_half_a_download(server, hub):
+    """The fault itself: where this fails, upstream is healthy and the work-around can go."""
+    with pytest.raises(RuntimeError, match='PytorchStreamReader'):
+        torch.hub.load_state_dict_from_url(server.url('half.pth'), progress=False)
+    assert (hub / 'half.pth').exists()
+
+
+@pytest.mark.parametrize(('name', 'reason'), [
+    ('half.pth', r'is no whole checkpoint \(.*central directory\)'),
+    ('half_unsized.pth', r'is no whole checkpoint \(.*central directory\)'),
+    ('page.pth', r'is no whole checkpoint \(Weights only load failed\)'),
+    ('missing.pth', r'cannot be downloaded \(HTTP Error 404: Not Found\)'),
+    ('silent.pth', r'cannot be downloaded \(Remote end closed connection without response\)'),
+])
+def test_failed_download_leaves_no_file_and_says_why(server, hub, name, reason):
+    with pytest.raises(ConnectionError, match=rf"^checkpoint='{re.escape(server.url(name))}': {reason}$"):
+        load_silently(server.url(name))
+    assert list(hub.iterdir()) == []
+
+
+def test_a_download_after_a_failed_one_succeeds(server):
+    whole = server.file.read_bytes()
+    server.file.write_bytes(whole[:-500])
+    with pytest.raises(ConnectionError):
+        load_silently(server.url('a.pth'))
+    server.file.write_bytes(whole)
+    assert load_silently(server.url('a.pth'))['state_dict']['weight'] == 3
+
+
+def test_half_a_file_of_another_program_is_named_and_left_alone(server, hub):
+    hub.mkdir(parents=True)
+    (hub / 'a.pth').write_bytes(server.file.read_bytes()[:-500])
+    with pytest.raises(ConnectionError, match=rf'checkpoint in {hub}/a\.pth \(.*\): remove that file$'):
+        load_silently(server.url('a.pth'))
+    assert (hub / 'a.pth').exists() and server.asked == []
+
+
+@pytest.mark.parametrize(('url', 'reason'), [
+    ('http://127.0.0.1:1/', 'it names no file'), ('http://', 'it names no file'), ('http://[::1/a.pth', 'Invalid IPv6'),
+    ('http://127.0.0.1:port/a.pth', 'nonnumeric port')])
+def test_what_is_no_url_is_said(url, reason, hub):
+    with pytest.raises(ConnectionError, match=rf"^checkpoint='{re.escape(url)}': cannot be downloaded \(.*{reason}"):
+        load_silently(url)
+
+
+def test_refused_connection_is_said(closed_url, hub):
+    with pytest.raises(ConnectionError, match=r'cannot be downloaded \(\[Errno \d+\] Connection refused\)$'):
+        load_silently(closed_url)
+    assert list(hub.iterdir()) == []
+
+
+def test_download_folder_that_cannot_be_made_is_said(server, tmp_path, monkeypatch):
+    (tmp_path / 'file').touch()
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'file'))
+    with pytest.raises(ConnectionError, match=r'cannot be downloaded \(\[Errno \d+\] Not a directory'):
+        load_silently(server.url('a.pth'))
+
+
+def test_hostile_download_runs_nothing_and_upstreams_loader_runs_it(server, hub, tmp_path):
+    marker = tmp_path / 'marker'
+    torch.save({'state_dict': {}, 'meta': Reduced(os.system, f'touch {marker}')}, server.file)
+    with pytest.raises(ConnectionError, match='Weights only load failed'):
+        load_silently(server.url('a.pth'))
+    assert not marker.exists() and list(hub.iterdir()) == []
+    torch.hub.load_state_dict_from_url(server.url('a.pth'), progress=False)
+    assert marker.exists()
+
+
+def test_download_is_replaced_where_it_is_torch_hubs_and_else_left_alone(monkeypatch):
+    monkeypatch.setattr(checkpoint, 'load_url', torch.hub.load_state_dict_from_url)
+    assert compat.half_downloaded_checkpoints() is True
+    ours = checkpoint.load_url
+    assert ours.__module__ == compat.__name__
+    assert compat.half_downloaded_checkpoints() is False
+    assert checkpoint.load_url is ours
+
+
+# checkpoints_without_a_key
+
+
+class Part(BaseModule):
+    """A trunk that loads what ``pretrained`` names by itself, as MMAction2's do."""
+
+    def __init__(self, pretrained=None, init_cfg=None):
+        super().__init__(init_cfg)
+        self.pretrained = pretrained
+        self.layer = torch.nn.Linear(1, 1)
+
+    def init_weights(self):
+        super().init_weights()
+        if self.pretrained:
+            checkpoint.load_checkpoint(self, self.pretrained, logger='silent')
+
+
+class Model(BaseModel):
+    def __init__(self, backbone, init_cfg=None):
+        super().__init__(init_cfg=init_cfg)
+        self.backbone = backbone
+
+    def forward(self, inputs, mode='loss'):
+        return {'loss': self.backbone.layer(torch.stack(inputs)).mean()}
+
+
+def runner_of(folder, model, load_from=None, **kwargs):
+    """A runner with the config ``model`` and a model that is built of it."""
+    parts = copy.deepcopy(model)
+    built = Model(Part(**parts.pop('backbone', {})), **parts)
+    return Runner(built, str(folder), cfg=dict(model=model), load_from=load_from, log_level='ERROR',
+                  experiment_name=f'{folder.name}-{time.time_ns()}', **kwargs)
+
+
+def pretrained(file, **kwargs):
+    return dict(type='Pretrained', checkpoint=str(file), **kwargs)
+
+
+CASES = {
+    'model.init_cfg.checkpoint': ('model.init_cfg', lambda file: dict(init_cfg=pretrained(file))),
+    'model.init_cfg.1.checkpoint':
+    ('model.init_cfg', lambda file: dict(init_cfg=[dict(type='Constant', layer='Linear', val=0), pretrained(file)])),
+    'model.backbone.init_cfg.checkpoint':
+    ('model.backbone.init_cfg', lambda file: dict(backbone=dict(init_cfg=pretrained(file, prefix='backbone.')))),
+    'model.backbone.pretrained': ('model.backbone.pretrained', lambda file: dict(backbone=dict(pretrained=str(file)))),
+}
+
+
+@pytest.mark.parametrize('key', CASES)
+def test_missing_file_of_the_model_names_its_key_and_what_to_do(key, tmp_path):
+    unset, model = CASES[key]
+    with pytest.raises(FileNotFoundError) as error:
+        runner_of(tmp_path, model('/nowhere/a.pth'))._init_model_weights()
+    assert str(error.value) == (f"{key}='/nowhere/a.pth': no such file. Give its path (--cfg-options {key}=FILE), or "
+                                f'train from none (--cfg-options {unset}=None)')
+    assert error.value.__cause__ is None and error.value.__context__ is None  # the last traceback is the only one
+
+
+@pytest.mark.parametrize('key', CASES)
+def test_options_of_the_message_work(key, tmp_path):
+    unset, model = CASES[key]
+    file = tmp_path / 'a.pth'
+    torch.save(Model(Part()).state_dict() | Part().state_dict(), file)
+    cfg = Config(dict(model=model('/nowhere/a.pth')))
+    cfg.merge_from_dict({key: str(file)})
+    runner_of(tmp_path, cfg.model.to_dict())._init_model_weights()
+    cfg.merge_from_dict({unset: None})
+    runner_of(tmp_path, cfg.model.to_dict())._init_model_weights()
+
+
+def test_no_network_names_key_url_reason_and_what_to_do(tmp_path, closed_url):
+    with pytest.raises(ConnectionError) as error:
+        runner_of(tmp_path, dict(init_cfg=pretrained(closed_url)))._init_model_weights()
+    text = str(error.value)
+    assert text.startswith(f'model.init_cfg.checkpoint={closed_url!r}: cannot be downloaded ([Errno ')
+    assert text.endswith('Connection refused). Download it where there is a network and give its path (--cfg-options '
+                         'model.init_cfg.checkpoint=FILE), or train from none (--cfg-options model.init_cfg=None)')
+
+
+@pytest.mark.parametrize('resume', [False, True])
+def test_load_from_is_named(tmp_path, closed_url, resume):
+    for file, reason in (('/nowhere/a.pth', 'no such file. Give its path'), (closed_url, r'cannot be downloaded')):
+        made = runner_of(tmp_path, {}, load_from=file, resume=resume)
+        made.resume = made.load_checkpoint  # without a training loop
+        with pytest.raises(OSError, match=rf'^load_from={file!r}: {reason}.*\(--checkpoint or --resume of the'):
+            made.load_or_resume()
+
+
+def test_half_a_file_is_said(tmp_path):
+    torch.save(WEIGHTS, tmp_path / 'a.pth')
+    (tmp_path / 'a.pth').write_bytes((tmp_path / 'a.pth').read_bytes()[:-500])
+    with pytest.raises(RuntimeError, match=r"^model\.init_cfg\.checkpoint='.*a\.pth': cannot be loaded \(Py") as error:
+        runner_of(tmp_path, dict(init_cfg=pretrained(tmp_path / 'a.pth')))._init_model_weights()
+    assert '\n' not in str(error.value)
+
+
+def test_a_process_that_waits_for_a_failed_download_does_not_blame_the_file(monkeypatch):
+    def closed(*args):
+        raise found
+    found = RuntimeError('Connection closed by peer')
+    monkeypatch.setattr(checkpoint.CheckpointLoader, '_get_checkpoint_loader', lambda name: closed)
+    with pytest.raises(RuntimeError) as error:
+        load_silently('http://127.0.0.1/a.pth')
+    assert error.value is found
+
+
+def test_checkpoint_that_is_in_no_config_is_named_all_the_same(tmp_path):
+    made = runner_of(tmp_path, {})
+    made.model.backbone.pretrained = '/nowhere/a.pth'
+    with pytest.raises(FileNotFoundError, match=r"^checkpoint='/nowhere/a\.pth': no such file\. Give its path$"):
+        made._init_model_weights()
+
+
+def test_other_errors_of_a_model_pass_unchanged(tmp_path):
+    made = runner_of(tmp_path, {})
+    found = FileNotFoundError('of the trunk itself')
+
+    def init_weights():
+        raise found
+    made.model.init_weights = init_weights
+    with pytest.raises(FileNotFoundError) as error:
+        made._init_model_weights()
+    assert error.value is found
+
+
+def test_errors_are_left_alone_where_upstream_names_the_key(monkeypatch):
+    def healthy(filename, map_location=None, logger='current'):
+        raise FileNotFoundError(f'init_cfg.checkpoint={filename}: not there')
+    monkeypatch.setattr(checkpoint.CheckpointLoader, 'load_checkpoint', healthy)
+    before = Runner._init_model_weights, Runner.load_or_resume
+    assert compat.checkpoints_without_a_key() is False
+    assert (Runner._init_model_weights, Runner.load_or_resume) == before
+
+
+def test_errors_are_replaced_where_upstream_names_none(monkeypatch):
+    loader = upstream(checkpoint, 'CheckpointLoader')
+    loader._schemes = checkpoint.CheckpointLoader._schemes
+    faulty = loader.load_checkpoint
+    with pytest.raises(FileNotFoundError, match=r'^/nowhere/a\.pth can not be found'):
+        faulty('/nowhere/a.pth', logger='silent')  # the fault itself
+    monkeypatch.setattr(checkpoint.CheckpointLoader, 'load_checkpoint', faulty)
+    for name in ('_init_model_weights', 'load_or_resume'):
+        monkeypatch.setattr(Runner, name, getattr(Runner, name))
+    assert compat.checkpoints_without_a_key() is True
+    with pytest.raises(FileNotFoundError, match=r"^checkpoint='/nowhere/a\.pth': no such file"):
+        load_silently('/nowhere/a.pth')

@@ -3,5 +3,6 @@ custom_imports = dict(imports=['stssa_mm'], allow_failed_imports=False)
 custom_hooks = [
     dict(type='STSSASampleSeedHook'),
     dict(type='STSSASkippedVideosHook'),
-    dict(type='mmdet.CheckInvalidLossHook', interval=1)  # a loss that is nan ends the run
+    dict(type='STSSAParametersHook'),
+    dict(type='STSSAInvalidLossHook', interval=1)  # a loss that is nan ends the run
 ]

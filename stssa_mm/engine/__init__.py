@@ -1,4 +1,6 @@
+from .invalid_loss_hook import STSSAInvalidLossHook
+from .parameters_hook import STSSAParametersHook
 from .sample_seed_hook import STSSASampleSeedHook
 from .skipped_videos_hook import STSSASkippedVideosHook
 
-__all__ = ['STSSASampleSeedHook', 'STSSASkippedVideosHook']
+__all__ = ['STSSAInvalidLossHook', 'STSSAParametersHook', 'STSSASampleSeedHook', 'STSSASkippedVideosHook']

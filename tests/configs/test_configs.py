@@ -1,5 +1,7 @@
 """Every config loads, builds and agrees with itself."""
 import copy
+import re
+import textwrap
 from pathlib import Path
 
 import mmaction
@@ -148,7 +150,7 @@ def test_head_keeps_upstreams_dropout_and_says_its_pooling(path):
 def test_a_run_keeps_three_checkpoints_and_stops_at_an_invalid_loss(path):
     cfg = load(path)
     assert cfg.default_hooks.checkpoint.max_keep_ckpts == 3
-    assert dict(type='mmdet.CheckInvalidLossHook', interval=1) in cfg.custom_hooks
+    assert dict(type='STSSAInvalidLossHook', interval=1) in cfg.custom_hooks
 
 
 @pytest.mark.parametrize('family', ['ablation/stssa_ava', 'stssa_jhmdb', 'stssa_toy'])
@@ -187,6 +189,20 @@ def test_a_model_in_half_precision_gives_the_scores_of_the_whole(name, dtype):
     if 'faster-rcnn' not in name:  # which boxes survive may hang on a digit
         torch.testing.assert_close(scores[1], scores[0], rtol=0, atol=0.03)
     assert scores[1].dtype == torch.float32 and scores[1].isfinite().all()
+
+
+def test_the_variant_of_the_readme_has_the_parameters_that_it_says(tmp_path):
+    section = (REPO / 'README.md').read_text().split('## A new variant in five lines\n')[1].split('\n## ')[0]
+    lines = [line for line in section.splitlines() if line.startswith('    ')]
+    assert len(lines) == 5
+    (tmp_path / 'variant.py').write_text(textwrap.dedent('\n'.join(lines)).replace("'./", f"'{REPO}/configs/"))
+    said = re.search(r'neck has ([\d.]+) M parameters, that of its parent ([\d.]+) M', section).groups()
+    for path, millions in zip((tmp_path / 'variant.py', ROOT), said):
+        with torch.device('meta'):
+            head = build(load(path)).roi_head
+        assert f'{sum(p.numel() for p in head.shared_head.parameters()) / 1e6:.1f}' == millions
+        assert head.bbox_head.in_channels == head.shared_head.blocks[0].norm.normalized_shape[0]
+    assert float(said[0]) < 20
 
 
 def test_row_6_is_the_root():

@@ -125,10 +125,17 @@ def test_a_clip_smaller_than_every_anchor():
     assert all((found.bboxes <= torch.tensor([12, 10, 12, 10])).all() for found in proposals)
 
 
-def test_half_precision_leaves_scores_and_deltas_in_float32():
-    with torch.autocast('cpu', torch.bfloat16):
-        scores, deltas = heads()[0](features())
-    assert scores[0].dtype == deltas[0].dtype == torch.float32
+@pytest.mark.parametrize('autocast', [False, True])
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision_leaves_scores_and_deltas_in_float32(dtype, autocast):
+    head = heads()[0]
+    expected = head(features())
+    head = head if autocast else head.to(dtype)
+    with torch.autocast('cpu', dtype, enabled=autocast):
+        found = head(features().to(dtype))
+    for maps, whole in zip(found, expected):
+        assert maps[0].dtype == torch.float32
+        torch.testing.assert_close(maps[0], whole[0], rtol=0, atol=0.02 * whole[0].abs().max().item())
 
 
 def test_an_unknown_option_is_named():

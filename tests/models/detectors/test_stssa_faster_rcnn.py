@@ -190,12 +190,18 @@ def test_hard_clips_train_and_predict(case):
         assert ((boxes >= 0) & (boxes <= 1)).all()
 
 
-def test_bf16_trains():
+@pytest.mark.parametrize('autocast', [False, True])
+def test_bf16_trains(autocast):
     model = detector()
-    with torch.autocast('cpu', torch.bfloat16):
-        losses = model.loss(*batch_of(model, clips(), True))
+    inputs, samples = batch_of(model, clips(), True)
+    if not autocast:
+        model, inputs = model.bfloat16(), inputs.bfloat16()
+    with torch.autocast('cpu', torch.bfloat16, enabled=autocast):
+        losses = model.loss(inputs, samples)
     total, log = model.parse_losses(losses)
     total.backward()
+    gammas = [parameter for name, parameter in model.named_parameters() if 'gammas' in name]
+    assert len(gammas) == 4 and all(gamma.grad.isfinite() and gamma.grad != 0 for gamma in gammas)
     assert torch.isfinite(total) and losses['loss_bbox'].dtype == losses['loss_action_cls'].dtype == torch.float32
 
 

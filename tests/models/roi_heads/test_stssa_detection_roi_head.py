@@ -90,3 +90,28 @@ def test_clips_of_a_batch_are_as_alone(head):
             torch.testing.assert_close(together[index].bboxes, alone.bboxes)
             torch.testing.assert_close(together[index].scores, alone.scores)
     assert len(together[0].bboxes) and (together[0].bboxes >= 0).all() and (together[0].bboxes <= 1).all()
+
+
+@pytest.mark.parametrize(('dtype', 'autocast'), [(torch.float16, False), (torch.bfloat16, False),
+                                                 (torch.float16, True), (torch.bfloat16, True)])
+@pytest.mark.parametrize(('people', 'others'), [(2, 6), (0, 6), (0, 0)])
+def test_half_precision_trains_and_predicts_in_float32(head, people, others, dtype, autocast):
+    torch.manual_seed(3)
+    sample, x = clip(people, others), features(1)
+    half = copy.deepcopy(head)
+    for parameter in half.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    expected = run_loss(half, x, [sample])
+    half = half if autocast else half.to(dtype)
+    with torch.autocast('cpu', dtype, enabled=autocast):
+        losses = run_loss(half, x.to(dtype), [sample])
+        found, = half.predict(x.to(dtype), [sample.proposals], [sample])
+    for key in ('loss_action_cls', 'loss_bbox'):
+        assert losses[key].dtype == torch.float32
+        torch.testing.assert_close(losses[key], expected[key], rtol=0.02, atol=1e-4)
+    assert found.scores.dtype == found.bboxes.dtype == torch.float32
+    (losses['loss_action_cls'] + losses['loss_bbox']).backward()
+    for name, parameter in half.named_parameters():
+        assert parameter.grad.isfinite().all(), name
+        if 'gammas' in name:
+            assert bool(parameter.grad) == (people + others > 0), name

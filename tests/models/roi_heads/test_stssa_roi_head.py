@@ -6,6 +6,7 @@ import torch.nn as nn
 from mmaction.models.roi_heads import AVARoIHead
 from mmaction.structures import ActionDataSample
 from mmengine.config import ConfigDict
+from mmengine.registry import MODELS
 from mmengine.structures import InstanceData
 
 from stssa_mm.models.roi_heads import STSSARoIHead
@@ -256,3 +257,55 @@ class TestPredict:
             losses = run_loss(ours, x.bfloat16(), samples)
         assert scores.dtype == losses['loss_action_cls'].dtype == torch.float32
         torch.testing.assert_close(scores, plain, rtol=0, atol=0.05)
+
+
+IN_HALF = pytest.mark.parametrize(('dtype', 'autocast'), [(torch.float16, False), (torch.bfloat16, False),
+                                                          (torch.float16, True), (torch.bfloat16, True)])
+
+
+@pytest.mark.parametrize('layer', ['RoIAlign', 'RoIPool'])
+@pytest.mark.parametrize('neck', [True, False], ids=['neck', 'no neck'])
+@IN_HALF
+class TestHalfPrecision:
+    """The head alone in half precision, or as ``--amp`` runs it, on features of a half-precision trunk."""
+
+    @pytest.fixture
+    def run(self, neck, layer, dtype, autocast):
+        """The head, and a function that runs it in half precision."""
+        ours, _ = make_heads(neck)
+        ours.bbox_roi_extractor = MODELS.build(
+            dict(type='STSSARoIExtractor', output_size=3, roi_layer_type=layer))
+        for parameter in ours.parameters():
+            nn.init.normal_(parameter, std=0.1)
+
+        def run(function, x, samples):
+            if not autocast:
+                ours.to(dtype)
+            with torch.autocast('cpu', dtype, enabled=autocast):
+                return function(ours, x.to(dtype), samples)
+
+        return ours, run
+
+    @pytest.mark.parametrize('people', [2, 0])
+    def test_scores_are_those_of_the_whole(self, run, people, dtype):
+        head, in_half = run
+        torch.manual_seed(0)
+        x, samples = features(1), [clip(people, people)]
+        expected = run_predict(head, x, samples)[0]
+        result = in_half(run_predict, x, samples)[0]
+        assert result.scores.dtype == result.bboxes.dtype == torch.float32 and len(result.scores) == 3 * people
+        assert torch.equal(result.bboxes, expected.bboxes)
+        torch.testing.assert_close(result.scores, expected.scores, rtol=0,
+                                   atol=0.002 if dtype == torch.float16 else 0.02)
+
+    @pytest.mark.parametrize('people', [2, 0])
+    def test_trains(self, run, people):
+        head, in_half = run
+        torch.manual_seed(0)
+        loss = in_half(run_loss, features(1), [clip(people, 1)])['loss_action_cls']
+        loss.backward()
+        assert loss.dtype == torch.float32 and loss.isfinite() and bool(loss) == (people > 0)
+        for name, parameter in head.named_parameters():
+            assert parameter.grad.isfinite().all(), name
+            if 'gammas' in name:
+                assert bool(parameter.grad) == (people > 0), name

@@ -158,6 +158,35 @@ def test_no_roi_has_no_scores(pooling):
     assert torch.equal(module.fc_cls.weight.grad, torch.zeros_like(module.fc_cls.weight))
 
 
+@pytest.mark.parametrize('autocast', [False, True])
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize('options', [dict(pooling='GAP'), dict(pooling='GMP'), dict(mlp_head=True)], ids=str)
+@pytest.mark.parametrize('count', [0, 4])
+def test_half_precision_gives_the_scores_of_the_whole(options, count, dtype, autocast):
+    torch.manual_seed(0)
+    module = head(**options).eval()
+    expected = module(rois(count))
+    module = module if autocast else module.to(dtype)
+    with torch.autocast('cpu', dtype, enabled=autocast):
+        scores = module(rois(count).to(dtype))
+    assert scores.dtype == dtype and scores.shape == (count, CLASSES)
+    torch.testing.assert_close(scores.float(), expected, rtol=0, atol=0.002 if dtype == torch.float16 else 0.02)
+
+
+@pytest.mark.parametrize('multilabel', [True, False])
+@pytest.mark.parametrize('people', [0, 4])
+def test_loss_of_half_precision_scores_trains(people, multilabel):
+    """As :class:`STSSARoIHead` gives them: scores of a half-precision head, in float32."""
+    torch.manual_seed(0)
+    module = head(multilabel=multilabel).bfloat16()
+    samples = [sampled(label_rows(people))]
+    losses = module.loss_and_target(module(rois(people).bfloat16()).float(), None, samples, TRAIN_CFG)['loss_bbox']
+    losses['loss_action_cls'].backward()
+    assert losses['loss_action_cls'].dtype == torch.float32 and losses['loss_action_cls'].isfinite()
+    assert all(p.grad.dtype == torch.bfloat16 and p.grad.isfinite().all() for p in module.parameters())
+    assert bool(module.fc_cls.weight.grad.any()) == (people > 0)
+
+
 def test_prediction_is_the_scaled_box_and_leaves_its_inputs_alone():
     boxes = torch.tensor([[0.0, 16, 8, 64, 48], [0, 0, 0, 128, 96]])
     scores = torch.randn(2, CLASSES)

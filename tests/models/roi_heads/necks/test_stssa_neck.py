@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 import torch.nn as nn
@@ -108,3 +110,57 @@ def test_no_layers_are_refused(layers):
 def test_one_time_step_is_refused():
     with pytest.raises(ValueError, match='with_temporal_pool=False'):
         STSSANeck(32, 32)(rois(times=1))
+
+
+READINGS = [dict(), dict(attend='time'), dict(temporal_reduction=1), dict(key_scale=True), dict(norm=False),
+            dict(branches=())]
+IN_HALF = pytest.mark.parametrize(('dtype', 'autocast'), [(torch.float16, False), (torch.bfloat16, False),
+                                                          (torch.float16, True), (torch.bfloat16, True)])
+
+
+def in_half(neck, x, dtype, autocast):
+    """A copy of the neck and its output: in half precision itself, or as ``--amp`` runs it."""
+    neck = copy.deepcopy(neck) if autocast else copy.deepcopy(neck).to(dtype)
+    with torch.autocast('cpu', dtype, enabled=autocast):
+        return neck, neck(x.to(dtype))
+
+
+@IN_HALF
+@pytest.mark.parametrize('options', READINGS, ids=str)
+def test_half_precision_gives_the_features_of_the_whole(options, dtype, autocast):
+    torch.manual_seed(0)
+    neck = STSSANeck(32, 16, **options)
+    open_gates(neck)
+    expected = neck(rois())
+    _, y = in_half(neck, rois(), dtype, autocast)
+    assert autocast or y.dtype == dtype
+    error = (y.float() - expected).abs() / expected.abs().amax()
+    assert error.max() < (0.004 if dtype == torch.float16 else 0.03)
+
+
+@IN_HALF
+@pytest.mark.parametrize('options', READINGS, ids=str)
+def test_half_precision_without_an_roi(options, dtype, autocast):
+    neck, y = in_half(STSSANeck(32, 16, **options), rois(count=0), dtype, autocast)
+    assert y.shape == (0, 16, 4, 7, 7)
+    y.sum().backward()
+    assert all(parameter.grad is not None and not parameter.grad.any() for parameter in neck.parameters())
+
+
+@pytest.mark.parametrize('autocast', [False, True])
+@pytest.mark.parametrize('options', READINGS[:-1], ids=str)
+def test_bfloat16_trains(options, autocast):
+    """Each gamma has the gradient of the whole, also where it is 0, as in a fresh neck."""
+    torch.manual_seed(0)
+    neck = STSSANeck(32, 16, **options)
+    weight = torch.randn(3, 16, 4, 7, 7)
+    (neck(rois()) * weight).sum().backward()
+    half, y = in_half(neck, rois(), torch.bfloat16, autocast)
+    half.zero_grad()
+    (y.float() * weight).sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in half.parameters())
+    gammas = [[parameter.grad.float() for name, parameter in module.named_parameters() if 'gammas' in name]
+              for module in (half, neck)]
+    assert len(gammas[0]) == 8 and all(grad != 0 for grad in gammas[0])
+    actual, expected = map(torch.stack, gammas)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=0.02 * expected.abs().max().item())

@@ -159,6 +159,26 @@ class TestBothLayers:
         pooled.sum().backward()
         assert half.grad.dtype == dtype
 
+    @pytest.mark.parametrize('autocast', [False, True])
+    @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+    def test_half_features_and_no_roi(self, layer, dtype, autocast):
+        half = features().to(dtype).requires_grad_()
+        with torch.autocast('cpu', dtype, enabled=autocast):
+            pooled, _ = STSSARoIExtractor(roi_layer_type=layer, output_size=3)(half, torch.zeros(0, 5))
+        assert pooled.shape == (0, 4, 3, 3, 3) and pooled.dtype == dtype
+        pooled.sum().backward()
+        assert torch.equal(half.grad, torch.zeros_like(half))
+
+    @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+    @pytest.mark.parametrize('mode', ['avg', 'max'])
+    def test_half_features_of_two_pathways_pooled_over_time(self, layer, dtype, mode):
+        extractor = STSSARoIExtractor(roi_layer_type=layer, with_temporal_pool=True, temporal_pool_mode=mode)
+        pathways = features(times=2), features(channels=2, times=4, seed=1)
+        expected, _ = extractor(pathways, ROIS)
+        pooled, _ = extractor(tuple(x.to(dtype) for x in pathways), ROIS)
+        assert pooled.shape == (len(ROIS), 6, 1, 7, 7) and pooled.dtype == dtype
+        torch.testing.assert_close(pooled.float(), expected, rtol=0, atol=0.004 if dtype == torch.float16 else 0.03)
+
     def test_features_in_another_memory_layout(self, layer):
         x = features()
         extractor = STSSARoIExtractor(roi_layer_type=layer, output_size=3)
