@@ -46,7 +46,7 @@ def test_computation_of_ap_imports_numpy_only(file):
 @pytest.mark.parametrize('file', files('datasets', 'annotations', 'key_frames', 'proposal_files', 'video_info'),
                          ids=lambda file: file.stem)
 def test_reading_of_annotations_needs_no_torch(file):
-    assert not outside(file, 'numpy', 'pandas', 'stssa_mm.datasets.annotations')
+    assert not outside(file, 'numpy', 'pandas', 'stssa_mm.datasets.annotations', 'stssa_mm.files')
 
 
 def test_arrows_never_go_back():

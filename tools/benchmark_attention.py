@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from stssa_mm.models.layers.slowfast import scaled_attention
+from stssa_mm.models.layers.attention import scaled_attention
 
 
 def naive(query, key, value):

@@ -9,7 +9,7 @@ import numpy as np
 from mmengine.config import Config, ConfigDict
 
 from stssa_mm.models.complexity import model_complexity
-from stssa_mm.models.layers.block import ALL_BRANCHES
+from stssa_mm.models.layers.attention import ALL_BRANCHES
 
 from .plots import MEAN, basis, newest_test_result, read_scalars
 

@@ -8,7 +8,7 @@ from matplotlib.patches import Circle, FancyBboxPatch
 from mmengine.config import Config
 from torch import nn
 
-from stssa_mm.models.layers.tsfa import TemporalAttention
+from stssa_mm.models.layers.attention import TemporalAttention
 from stssa_mm.registry import MODELS
 
 from .ablation import clip_of

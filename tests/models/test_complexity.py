@@ -5,7 +5,7 @@ from mmengine.config import Config
 from torch import nn
 
 from stssa_mm.models.complexity import count_macs, model_complexity
-from stssa_mm.models.layers.slowfast import scaled_attention
+from stssa_mm.models.layers.attention import scaled_attention
 from stssa_mm.models.roi_heads.necks import STSSANeck
 
 

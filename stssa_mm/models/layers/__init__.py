@@ -1,5 +1,3 @@
-from .block import SlowFastAttentionBlock
-from .ssfa import SpatialSlowFastAttention
-from .tsfa import TemporalSlowFastAttention
+from .attention import SlowFastAttentionBlock, SpatialSlowFastAttention, TemporalSlowFastAttention
 
 __all__ = ['SlowFastAttentionBlock', 'SpatialSlowFastAttention', 'TemporalSlowFastAttention']

@@ -4,7 +4,7 @@ from typing import Sequence
 import torch.nn as nn
 from torch import Tensor
 
-from stssa_mm.models.layers.block import ALL_BRANCHES, SlowFastAttentionBlock
+from stssa_mm.models.layers.attention import ALL_BRANCHES, SlowFastAttentionBlock
 from stssa_mm.registry import MODELS
 
 
