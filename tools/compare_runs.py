@@ -1,12 +1,12 @@
-"""Compare two runs, or two sides of several seeds each, class by class, as in the paper's Figure 3, and say whether they
-really differ.
+"""Compare two runs, or two sides of several seeds each, class by class, as in the paper's Figure 3, and say whether
+they really differ.
 
     python tools/compare_runs.py work_dirs/no-attention work_dirs/attention
     python tools/compare_runs.py --first work_dirs/no-attention_seed* --second work_dirs/attention_seed*
 
-A run is a result file of `mim test` or tools/evaluate.py, or a work folder with results below it, of which the newest is
-taken. Writes a picture, a CSV and a Markdown table. Differences are the second side minus the first; their intervals
-come from a paired bootstrap over videos and, where a side has several seeds, over its seeds.
+A run is a result file of `mim test` or tools/evaluate.py, or a work folder with results below it, of which the newest
+is taken. Writes a picture, a CSV and a Markdown table. Differences are the second side minus the first; their
+intervals come from a paired bootstrap over videos and, where a side has several seeds, over its seeds.
 """
 import argparse
 import sys
@@ -22,7 +22,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('runs', type=Path, nargs='*', metavar='RUN',
                         help='the run to compare with and the run of interest: result files or work folders')
-    parser.add_argument('--first', type=Path, nargs='+', default=[], metavar='A', help='runs to compare with, a seed each')
+    parser.add_argument('--first', type=Path, nargs='+', default=[], metavar='A',
+                        help='runs to compare with, a seed each')
     parser.add_argument('--second', type=Path, nargs='+', default=[], metavar='B', help='runs of interest, a seed each')
     parser.add_argument('--names', nargs=2, metavar=('A', 'B'), help='what to call them (default: from the paths)')
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder to write to (default: that of the first run)')

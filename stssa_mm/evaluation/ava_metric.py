@@ -19,8 +19,8 @@ from .ava import evaluate_rows, group_means
 from .result import EvaluationResult, whole_file
 from .result_files import NAME
 
-NOWHERE = ("evaluator.ann_file=None: expected a file, or evaluator.out_dir, a folder to write the detections into ('auto' "
-           'is one in a test by a runner)')
+NOWHERE = ('evaluator.ann_file=None: expected a file, or evaluator.out_dir, a folder to write the detections into '
+           "('auto' is one in a test by a runner)")
 
 
 def result_table(result: EvaluationResult) -> str:
@@ -72,7 +72,8 @@ class STSSAAVAMetric(AVAMetric):
 
     Raises:
         FileNotFoundError: If a file is not there; names the key.
-        ValueError: If a file is malformed; names file and line. If there is neither ``ann_file`` nor a folder to write to.
+        ValueError: If a file is malformed; names file and line. If there is neither ``ann_file`` nor a folder to write
+            to.
     """
 
     def __init__(self,

@@ -32,8 +32,8 @@ def find_result(path: Path) -> Tuple[Path, str]:
         return path, ''
     found = sorted((_written(file, path), file) for file in path.glob(f'**/{NAME}'))
     if not found:
-        raise FileNotFoundError(f'{path}: no {NAME} below: run `mim test` with --work-dir {path}, or give the file that '
-                                'tools/evaluate.py wrote with --out')
+        raise FileNotFoundError(f'{path}: no {NAME} below: run `mim test` with --work-dir {path}, or give the file '
+                                'that tools/evaluate.py wrote with --out')
     newest, file = found[-1]
     if len(found) == 1:
         return file, ''

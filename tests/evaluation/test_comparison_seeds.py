@@ -50,8 +50,8 @@ def test_interval_of_two_seeds_a_side_by_hand():
 def test_difference_above_the_noise_of_the_seeds_is_real():
     found = compare(side(40, 41, 42), side(50, 51, 52), NAMES)
     assert 0.05 < found.mean_interval[0] < 0.1 < found.mean_interval[1] < 0.15 and found.real.all()
-    assert found.statement().startswith('mAP@0.5 (rule activitynet) of with 51.0 ± 1.0 (3 seeds), of without 41.0 ± 1.0 '
-                                        '(3 seeds): +10.0; 95 % interval +')
+    assert found.statement().startswith('mAP@0.5 (rule activitynet) of with 51.0 ± 1.0 (3 seeds), of without 41.0 ± '
+                                        '1.0 (3 seeds): +10.0; 95 % interval +')
     assert found.statement().endswith('over 4 videos and 3 and 3 seeds: the difference is real at 95 %')
 
 

@@ -1,9 +1,9 @@
 """JHMDB (http://jhmdb.is.tue.mpg.de) in AVA's form.
 
 A key frame is a frame: timestamps are frame numbers from 1, for a dataset with ``fps=1`` and ``timestamp_start=1``.
-Frames without a silhouette are left out. In split 1 these are 13 of the 9,139 test frames, so 9,126 key frames: the mask
-files of two clips of ``clap`` (``The_Slow_Clap_*_med_4`` and ``*_bad_20``) end 6 and 7 frames before the clip. ACT and
-others evaluate all 9,139.
+Frames without a silhouette are left out. In split 1 these are 13 of the 9,139 test frames, so 9,126 key frames: the
+mask files of two clips of ``clap`` (``The_Slow_Clap_*_med_4`` and ``*_bad_20``) end 6 and 7 frames before the clip.
+ACT and others evaluate all 9,139.
 """
 import re
 from pathlib import Path
