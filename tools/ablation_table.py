@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from stssa_mm.visualization.ablation import ablation_table, to_csv, to_markdown
+from stssa_mm.visualization.plots import note_on_tests
 
 WRITERS = {'.md': to_markdown, '.csv': to_csv}
 
@@ -15,7 +16,8 @@ WRITERS = {'.md': to_markdown, '.csv': to_csv}
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('work_dirs', nargs='*', type=Path, metavar='WORK_DIR',
-                        help='work folder of mim train, with that of mim test below it')
+                        help='work folder of mim train, with mim test in it or below it; those of one config, with '
+                        'other seeds, are one row')
     parser.add_argument('--configs', nargs='+', type=Path, default=[], metavar='CONFIG',
                         help='configs that get a row also without a run')
     parser.add_argument('--out', type=Path, metavar='FILE', help='file to write to, .md or .csv')
@@ -26,11 +28,14 @@ def main():
         parser.error(f'--out {args.out}: expected a name that ends in {" or ".join(WRITERS)}')
     try:
         rows = ablation_table(args.work_dirs, args.configs)
+        notes = [note for note in map(note_on_tests, args.work_dirs) if note]
         if args.out:
             args.out.parent.mkdir(parents=True, exist_ok=True)
             args.out.write_text(WRITERS[args.out.suffix](rows))
     except (OSError, ValueError) as error:
         sys.exit(f'ablation_table.py: {error}')
+    for note in notes:
+        print(f'note: {note}', file=sys.stderr)
     print(to_markdown(rows), end='')
 
 

@@ -2,6 +2,11 @@
 
 The last column of a detection is its score. What is unusual about the files and accepted is said; a malformed row is an
 error that names file and line.
+
+Video-mAP links the detections box by box into tubes (greedy and online, as Singh et al., ICCV 2017; not the tubelet
+linking of ACT), keeps them all and takes the area under the interpolated precision. What ACT does after its linking:
+    python tools/evaluate.py --ground-truth G.csv --detections D.csv --label-map L.pbtxt \\
+        --tubes 1 --tube-min-length 15 --tube-nms 0.3 --tube-ap trapezoid
 """
 import argparse
 import sys
@@ -10,6 +15,7 @@ from pathlib import Path
 from stssa_mm.evaluation.ava import evaluate_files, group_means, video_map_of_files
 from stssa_mm.evaluation.ava_metric import result_line, result_table
 from stssa_mm.evaluation.frame_map import RULES
+from stssa_mm.evaluation.video_map import AP_FORMS
 from stssa_mm.visualization.curves import write_curves
 
 
@@ -29,7 +35,20 @@ def main():
                         help='write the precision-recall curves, and a picture of them beside it (png)')
     parser.add_argument('--tubes', type=int, metavar='STEP',
                         help='also give video-mAP over linked tubes; STEP: from one key frame to the next (JHMDB: 1)')
+    parser.add_argument('--tube-min-length', type=int, metavar='N',
+                        help='key frames that a tube has at least (default: 1; ACT: 15)')
+    parser.add_argument('--tube-nms', type=float, metavar='IOU',
+                        help='of tubes that overlap more than this in space and time only the best stays (default: all '
+                        'stay; ACT: 0.3)')
+    parser.add_argument('--tube-ap', choices=AP_FORMS,
+                        help='area under the interpolated precision (default), under straight lines between the points '
+                        'of the curve (trapezoid: ACT), or 11 points of the interpolated precision (VOC 2007)')
     args = parser.parse_args()
+    given = dict(min_length=args.tube_min_length, nms=args.tube_nms, ap_form=args.tube_ap)
+    given = {key: value for key, value in given.items() if value is not None}
+    if given and args.tubes is None:
+        parser.error('--tube-min-length, --tube-nms and --tube-ap are options of --tubes STEP: give it too')
+    options = dict(dict(step=args.tubes, min_length=1, nms=None, ap_form='area'), **given)
     if args.tubes is not None and args.tubes < 1:
         parser.error(f'--tubes {args.tubes}: expected 1 or more')
     for option, suffix in (('out', '.json'), ('curves', '.csv')):
@@ -39,7 +58,7 @@ def main():
     try:
         result, notes = evaluate_files(args.ground_truth, args.detections, args.label_map, args.exclude, args.iou,
                                        args.rule)
-        tubes = args.tubes and video_map_of_files(args.ground_truth, args.detections, args.label_map, args.tubes)
+        tubes = args.tubes and video_map_of_files(args.ground_truth, args.detections, args.label_map, **options)
     except (OSError, ValueError) as error:
         sys.exit(f'error: {error}')
     for note in notes:
@@ -53,10 +72,11 @@ def main():
     print(result_line(result))
     if tubes:
         print(', '.join(f'{name}: {value:.4f}' for name, value in tubes.summary().items())
-              + f' ({len(tubes.labels)} classes count)')
+              + f' ({len(tubes.labels)} classes count; tubes of {options["min_length"]} or more key frames, '
+              + ('all' if options['nms'] is None else f'NMS {options["nms"]:g}') + f', AP {options["ap_form"]})')
     try:
         if args.out:
-            result.save(args.out, **(tubes.summary() if tubes else {}))
+            result.save(args.out, **(dict(tubes.summary(), tubes=options) if tubes else {}))
             print(f'written: {args.out}')
         if args.curves:
             print(f'written: {", ".join(map(str, write_curves(result, args.curves)))}')

@@ -3,7 +3,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from stssa_mm.visualization.plots import MEAN, newest_test_result, plot_loss, plot_per_class_ap
+from stssa_mm.visualization.plots import MEAN, newest_test_result, note_on_tests, plot_loss, plot_per_class_ap
 
 
 def main():
@@ -16,6 +16,8 @@ def main():
         bars = plot_per_class_ap(metrics, args.work_dir.name, args.work_dir / 'per_class_ap.png')
     except (OSError, ValueError) as error:
         sys.exit(f'plot_run.py: {error}')
+    if note := note_on_tests(args.work_dir):
+        print(f'note: {note}', file=sys.stderr)
     checkpoint = args.work_dir / 'last_checkpoint'
     print(f'frame-mAP@0.5  {metrics[MEAN]:.4f} ({data})')
     if checkpoint.exists():

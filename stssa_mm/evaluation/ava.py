@@ -8,7 +8,7 @@ from stssa_mm.datasets.annotations import Rows, read_annotations, read_detection
 
 from .frame_map import Boxes, frame_map
 from .result import EvaluationResult
-from .tubes import ground_truth_tubes, link_detections
+from .tubes import ground_truth_tubes, link_detections, suppress_tubes
 from .video_map import VideoMAP, video_map
 
 # AVA's three groups of classes, by the first and last id (ava_action_list_v2.2.pbtxt).
@@ -143,18 +143,26 @@ def evaluate_files(ground_truth: Path,
     return evaluate_rows(read_annotations(ground_truth), read_detections(detections), classes, excluded, iou, rule)
 
 
-def video_map_of_files(ground_truth: Path, detections: Path, label_map: Path, step: int = 1) -> VideoMAP:
+def video_map_of_files(ground_truth: Path, detections: Path, label_map: Path, step: int = 1, min_length: int = 1,
+                       nms: Optional[float] = None, ap_form: str = 'area') -> VideoMAP:
     """Video-mAP of files in AVA's form: detections linked into tubes against those of the annotated people.
+
+    The linking (:func:`~stssa_mm.evaluation.tubes.link_detections`) is not that of ACT; with ``min_length=15``,
+    ``nms=0.3`` and ``ap_form='trapezoid'`` the rest is.
 
     Args:
         ground_truth (Path): Annotation csv with person ids. Its timestamps are whole numbers.
         detections (Path): Csv of detections.
         label_map (Path): Action list (pbtxt).
         step (int): From one key frame to the next, in the files' unit. Defaults to 1.
+        min_length (int): Key frames that a detected tube has at least. Defaults to 1.
+        nms (float, optional): Spatio-temporal overlap above which the tube of lower score goes. Defaults to none:
+            all tubes stay.
+        ap_form (str): See :func:`~stssa_mm.evaluation.video_map.video_map`. Defaults to ``'area'``.
 
     Raises:
         FileNotFoundError: If a file is not there.
-        ValueError: If a file is malformed, or has no person ids or whole timestamps.
+        ValueError: If a file is malformed, or has no person ids or whole timestamps, or an argument is out of range.
     """
     classes = list(read_label_map(label_map))
     truth, found = read_annotations(ground_truth), read_detections(detections)
@@ -169,4 +177,6 @@ def video_map_of_files(ground_truth: Path, detections: Path, label_map: Path, st
         last = rows.score if rows is found else rows.person
         columns.append([column[keep] for column in (rows.videos[rows.video], rows.timestamp.astype(np.int64), rows.box,
                                                     rows.label, last)])
-    return video_map(ground_truth_tubes(*columns[0], step=step), link_detections(*columns[1], step=step))
+    tubes = link_detections(*columns[1], step=step, min_length=min_length)
+    tubes = tubes if nms is None else suppress_tubes(tubes, nms)
+    return video_map(ground_truth_tubes(*columns[0], step=step), tubes, ap_form=ap_form)

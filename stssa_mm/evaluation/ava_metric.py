@@ -2,12 +2,12 @@
 import csv
 import os.path as osp
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Optional, Sequence, Tuple
 
 import numpy as np
 import pandas as pd
 from mmaction.evaluation.metrics import AVAMetric
-from mmengine.logging import MMLogger
+from mmengine.logging import MessageHub, MMLogger
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -16,7 +16,11 @@ from stssa_mm.datasets.annotations import Rows, read_annotations, read_exclusion
 from stssa_mm.registry import METRICS
 
 from .ava import evaluate_rows, group_means
-from .result import EvaluationResult
+from .result import EvaluationResult, whole_file
+from .result_files import NAME
+
+NOWHERE = ('evaluator.ann_file=None: expected a file, or evaluator.out_dir, a folder to write the detections into '
+           "('auto' is one in a test by a runner)")
 
 
 def result_table(result: EvaluationResult) -> str:
@@ -46,24 +50,30 @@ class STSSAAVAMetric(AVAMetric):
     Gives ``mAP/overall``, and ``mAP/person_movement``, ``mAP/object_manipulation`` and ``mAP/person_interaction`` where
     the label map is AVA's.
 
+    A test leaves ``detections.csv``, ``result.json`` and ``result.matches.npz`` for tools/evaluate.py and
+    tools/compare_runs.py. Each is written whole or not at all, by the first of several processes.
+
     Args:
-        ann_file (str, optional): Annotation csv. None: there is nothing to compare with; the detections are written to
-            ``out_dir``, and no metric is given.
+        ann_file (str, optional): Annotation csv. None: there is nothing to compare with; the detections are written,
+            and no metric is given.
         exclude_file (str, optional): Csv of excluded key frames.
         label_file (str): Action list (pbtxt). Its classes are those that are evaluated.
         rule (str): See :func:`~stssa_mm.evaluation.frame_map.frame_map`. Defaults to ``'activitynet'``.
         iou (Sequence[float]): Thresholds; ``mAP/overall`` is at the first, the others are ``mAP/overall@<iou>``.
             Defaults to (0.5,).
         per_class (bool): Also give the AP of each class as ``mAP/<name>``. Defaults to False.
-        out_dir (str, optional): Folder to write ``detections.csv``, ``result.json`` and its matches into, for
-            tools/evaluate.py and tools/compare_runs.py. Defaults to None.
+        out_dir (str, optional): Folder to write the files into. ``'auto'``: a test writes beside its log, into
+            ``<work dir>/<time>/`` (below it, into a folder ``<prefix>``, for a metric of another prefix), and a
+            validation writes nothing. With a folder a validation writes too, as ``val_detections.csv`` and so on. None:
+            nothing is written. Defaults to ``'auto'``.
         collect_device (str): How results are gathered from several processes: ``'gpu'`` through the process group, also
             where that is one of CPUs, ``'cpu'`` through a folder in the working directory. Defaults to ``'gpu'``.
         **kwargs: ``action_thr``, ``num_classes``, ``custom_classes`` and ``prefix`` of :class:`AVAMetric`.
 
     Raises:
         FileNotFoundError: If a file is not there; names the key.
-        ValueError: If a file is malformed; names file and line. If there is neither ``ann_file`` nor ``out_dir``.
+        ValueError: If a file is malformed; names file and line. If there is neither ``ann_file`` nor a folder to write
+            to.
     """
 
     def __init__(self,
@@ -74,7 +84,7 @@ class STSSAAVAMetric(AVAMetric):
                  rule: str = 'activitynet',
                  iou: Sequence[float] = (0.5, ),
                  per_class: bool = False,
-                 out_dir: Optional[str] = None,
+                 out_dir: Optional[str] = 'auto',
                  collect_device: str = 'gpu',
                  **kwargs) -> None:
         super().__init__(ann_file, exclude_file, label_file, collect_device=collect_device, **kwargs)
@@ -83,9 +93,8 @@ class STSSAAVAMetric(AVAMetric):
             if path is not None and not osp.isfile(path):
                 raise FileNotFoundError(f'evaluator.{key}={path!r}: no such file (working directory {osp.abspath(".")})'
                                         ': correct the key')
-        if ann_file is None and out_dir is None:
-            raise ValueError('evaluator.ann_file=None: expected a file, or evaluator.out_dir, a folder to write the '
-                             'detections into')
+        if ann_file is None and (not out_dir or out_dir == 'auto' and self._log_dir() is None):
+            raise ValueError(NOWHERE)
         self.rule, self.iou, self.per_class, self.out_dir = rule, tuple(iou), per_class, out_dir
         names = read_label_map(label_file)
         # Class id of each score of the model; 0 is the background.
@@ -145,13 +154,16 @@ class STSSAAVAMetric(AVAMetric):
             dict[str, float]: ``overall``, and the others named above; empty without ground truth.
         """
         rows = self.detections(results)
-        if self.out_dir:
-            write_detections(Path(self.out_dir, 'detections.csv'), rows)
+        logger = MMLogger.get_current_instance()
+        folder, start = self._destination()
+        if folder:
+            write_detections(folder / f'{start}detections.csv', rows)
+            logger.info(f'{len(rows.score)} detections: {folder}/{start}detections.csv')
         if self.ground_truth is None:
-            MMLogger.get_current_instance().info(f'{len(rows.score)} detections: {self.out_dir}/detections.csv')
+            if not folder:
+                raise ValueError(NOWHERE)
             return {}
         result, notes = evaluate_rows(self.ground_truth, rows, self.classes, self.excluded, self.iou, self.rule)
-        logger = MMLogger.get_current_instance()
         for note in notes:
             logger.info(note)
         logger.info(f'\n{result_table(result)}{result_line(result)}')
@@ -160,14 +172,31 @@ class STSSAAVAMetric(AVAMetric):
         metrics.update(group_means(result))
         if self.per_class:
             metrics.update(zip(result.names, result.ap[0].tolist()))
-        if self.out_dir:
-            result.save(Path(self.out_dir, 'result.json'))
+        if folder:
+            result.save(folder / f'{start}{NAME}')
+            logger.info(f'result: {folder}/{start}{NAME}')
         return metrics
+
+    @staticmethod
+    def _log_dir() -> Optional[Path]:
+        """The folder of the running process's log, which is its runner's: MMEngine hands a metric no work folder."""
+        log = MMLogger.get_current_instance().log_file
+        return Path(log).parent if log else None
+
+    def _destination(self) -> Tuple[Optional[Path], str]:
+        """The folder to write into, None for nowhere, and what the names of the files start with."""
+        stage = MessageHub.get_current_instance().get_info('loop_stage')
+        if self.out_dir != 'auto':
+            return Path(self.out_dir) if self.out_dir else None, 'val_' if stage == 'val' else ''
+        folder = self._log_dir()
+        if stage != 'test' or not folder:
+            return None, ''
+        return folder if self.prefix == self.default_prefix else folder / self.prefix, ''
 
 
 def write_detections(path: Path, rows: Rows) -> None:
     """Write detections as csv: video, timestamp, x1, y1, x2, y2, label, score, with all digits of float32."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     timestamp = rows.timestamp.astype(int) if (rows.timestamp % 1 == 0).all() else rows.timestamp
     columns = [rows.videos[rows.video], timestamp, *rows.box.T, rows.label, rows.score]
-    pd.DataFrame(dict(enumerate(columns))).to_csv(path, header=False, index=False, quoting=csv.QUOTE_NONE)
+    with whole_file(path) as part:
+        pd.DataFrame(dict(enumerate(columns))).to_csv(part, header=False, index=False, quoting=csv.QUOTE_NONE)

@@ -1,12 +1,28 @@
 """What an evaluation found, and the files that keep it. numpy only."""
+import contextlib
 import json
+import os
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Tuple
+from typing import Iterator, Tuple
 
 import numpy as np
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary name beside ``path``, which becomes ``path`` at the end: a process that is killed in between leaves
+    the older file or none, never half a file."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f'{path.name}.part')
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def average_precision(matched: np.ndarray, num_gt: float, weights: np.ndarray = 1.0) -> float:
@@ -110,13 +126,18 @@ class EvaluationResult:
         return dict(summary, per_class=per_class)
 
     def save(self, path: Path, **more) -> None:
-        """Write the summary, and what else is given, to ``path`` (json) and the matches beside it (npz)."""
+        """Write the summary, and what else is given, to ``path`` (json) and the matches beside it (npz).
+
+        Each file is written whole or not at all; the json comes last.
+        """
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         matches = path.with_suffix('.matches.npz')
-        np.savez_compressed(matches, iou=self.iou, ap=self.ap, videos=np.array(self.videos, dtype=str),
-                            gt_per_video=self.gt_per_video, video=self.video, score=self.score, matched=self.matched)
-        path.write_text(json.dumps(dict(self.summary(), **more, matches=matches.name), indent=1) + '\n')
+        with whole_file(matches) as part, open(part, 'wb') as file:
+            np.savez_compressed(file, iou=self.iou, ap=self.ap, videos=np.array(self.videos, dtype=str),
+                                gt_per_video=self.gt_per_video, video=self.video, score=self.score,
+                                matched=self.matched)
+        with whole_file(path) as part:
+            part.write_text(json.dumps(dict(self.summary(), **more, matches=matches.name), indent=1) + '\n')
 
     @classmethod
     def load(cls, path: Path) -> 'EvaluationResult':
@@ -156,4 +177,9 @@ class EvaluationResult:
         if result.matched.shape != (len(result.iou), int(result.num_det.sum())):
             raise ValueError(f'{matches}: holds {result.matched.shape[-1]} detections, and {path.name} counts '
                              f'{int(result.num_det.sum())}: they are of different evaluations: write both again')
+        for row, name, ap in zip(rows, result.names, result.ap[0]):
+            written = np.nan if row['ap'] is None else row['ap']
+            if not np.isclose(written, ap, rtol=0, atol=1e-9, equal_nan=True):
+                raise ValueError(f'{matches}: AP {ap:g} of "{name}", and {path.name} says {written:g}: they are of '
+                                 'different evaluations: write both again')
         return result

@@ -2,7 +2,7 @@
 
 A key frame is a whole number, such as AVA's seconds or JHMDB's frames; ``step`` is the distance of one to the next.
 """
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -82,14 +82,19 @@ def ground_truth_tubes(video: np.ndarray, frame: np.ndarray, box: np.ndarray, la
 
 
 def link_detections(video: np.ndarray, frame: np.ndarray, box: np.ndarray, label: np.ndarray, score: np.ndarray,
-                    iou: float = 0.3, max_missed: int = 4, step: int = 1) -> List[Tube]:
+                    iou: float = 0.3, max_missed: int = 4, step: int = 1, min_length: int = 1) -> List[Tube]:
     """Greedy online linking of the boxes of each video and class, as it is done for JHMDB and UCF101-24.
 
     Key frame by key frame, the live tubes by falling mean score each take the box of highest score among those that
     overlap their last box; the boxes that are left start new tubes. A tube ends when it has found none for more than
     ``max_missed`` key frames. Boxes of missed key frames are interpolated, and a tube's score is the mean of the
-    scores that it was linked from. Sources: Singh et al., "Online Real-time Multiple Spatiotemporal Action Localisation
-    and Prediction", and Kalogeiton et al., "Action Tubelet Detector", both ICCV 2017.
+    scores that it was linked from. Source: Singh et al., "Online Real-time Multiple Spatiotemporal Action Localisation
+    and Prediction", ICCV 2017, without its trimming of tubes in time.
+
+    This is not the linking of ACT (Kalogeiton et al., "Action Tubelet Detector", ICCV 2017, ``BuildTubes`` of its
+    ACT.py), which links tubelets of 6 frames by their overlap on the common ones (0.2) and averages them, and takes the
+    10 best tubelets of a frame. It also leaves out tubes shorter than 15 frames (``min_length=15``), which is not the
+    default here, and those of a score below 0.01.
 
     Args:
         video (np.ndarray): (n,) names.
@@ -100,13 +105,16 @@ def link_detections(video: np.ndarray, frame: np.ndarray, box: np.ndarray, label
         iou (float): Least overlap with a tube's last box. Defaults to 0.3: 0.5 breaks 4 % of JHMDB's annotated tubes.
         max_missed (int): Key frames in a row without a box that a tube survives. Defaults to 4.
         step (int): From one key frame to the next. Defaults to 1.
+        min_length (int): Key frames that a tube has at least, from its first to its last. Defaults to 1.
 
     Returns:
         list[Tube]: By video and class as they first come up, then as they began.
 
     Raises:
-        ValueError: If key frames of a video are not a multiple of ``step`` apart.
+        ValueError: If key frames of a video are not a multiple of ``step`` apart, or ``min_length`` is below 1.
     """
+    if min_length < 1:
+        raise ValueError(f'min_length {min_length}: expected 1 or more key frames')
     frame, box, score = np.asarray(frame), np.asarray(box, float), np.asarray(score, float)
     tubes = []
     for (name, class_id), rows in _groups(video, label).items():
@@ -115,9 +123,39 @@ def link_detections(video: np.ndarray, frame: np.ndarray, box: np.ndarray, label
             raise ValueError(f'video {name}: key frames {np.unique(times)[:5].tolist()}... are not a multiple of step '
                              f'{step} apart')
         for linked in _link(rows, frame, box, score, iou, (max_missed + 1) * step):
+            if frame[linked[-1]] - frame[linked[0]] < (min_length - 1) * step:
+                continue
             tubes.append(Tube(name, class_id, *_interpolated(frame[linked], box[linked], step),
                               float(score[linked].mean())))
     return tubes
+
+
+def suppress_tubes(tubes: Sequence[Tube], iou: float) -> List[Tube]:
+    """Non-maximum suppression of the tubes of each video and class, ``nms3dt`` of ACT, whose threshold is 0.3.
+
+    The tube of highest score stays, those whose spatio-temporal overlap with it (:func:`tube_iou`) is above the
+    threshold go, and so on with what is left. Of equal scores the earlier stays.
+
+    Args:
+        tubes (Sequence[Tube]): Detected tubes.
+        iou (float): Above it a tube goes.
+
+    Returns:
+        list[Tube]: Those that stay, in their order.
+
+    Raises:
+        ValueError: If the threshold is not from 0 to 1.
+    """
+    if not 0 <= iou <= 1:
+        raise ValueError(f'threshold of the suppression {iou:g}: expected 0 to 1')
+    kept = []
+    for rows in _groups([tube.video for tube in tubes], [tube.label for tube in tubes]).values():
+        best: List[int] = []
+        for index in sorted(rows.tolist(), key=lambda index: -tubes[index].score):
+            if all(tube_iou(tubes[index], tubes[other]) <= iou for other in best):
+                best.append(index)
+        kept += best
+    return [tubes[index] for index in sorted(kept)]
 
 
 def _link(rows: np.ndarray, frame: np.ndarray, box: np.ndarray, score: np.ndarray, iou: float,

@@ -10,6 +10,34 @@ COCO_THRESHOLDS = tuple(round(0.5 + 0.05 * index, 2) for index in range(10))
 THRESHOLDS = (0.2, *COCO_THRESHOLDS)
 
 
+def trapezoid_ap(matched: np.ndarray, num_gt: int) -> float:
+    """Area under the points (recall, precision) joined by straight lines from (0, 1), ``pr_to_ap`` of ACT.
+
+    Args:
+        matched (np.ndarray): (n,) bool, the detections of one class by falling score: is it a true positive?
+        num_gt (int): What there is to find, above 0.
+    """
+    precision = np.concatenate([[1.0], np.cumsum(matched) / np.arange(1, len(matched) + 1)])
+    return float((precision[1:] + precision[:-1])[matched].sum() / 2 / num_gt)
+
+
+def eleven_point_ap(matched: np.ndarray, num_gt: int) -> float:
+    """Mean of the highest precision at a recall of at least 0, 0.1, ..., 1 (PASCAL VOC 2007).
+
+    Recalls are compared as whole numbers: 3 of 10 found reach 0.3, which rounding denies in floating point.
+
+    Args:
+        matched (np.ndarray): (n,) bool, the detections of one class by falling score: is it a true positive?
+        num_gt (int): What there is to find, above 0.
+    """
+    positive = np.cumsum(matched)
+    precision = positive / np.arange(1, len(matched) + 1)
+    return float(np.mean([precision[10 * positive >= tenth * num_gt].max(initial=0) for tenth in range(11)]))
+
+
+AP_FORMS = {'area': average_precision, 'trapezoid': trapezoid_ap, '11points': eleven_point_ap}
+
+
 class VideoMAP(NamedTuple):
     """AP of each class at each threshold.
 
@@ -36,7 +64,7 @@ class VideoMAP(NamedTuple):
 
 
 def video_map(ground_truth: Sequence[Tube], detections: Sequence[Tube],
-              thresholds: Sequence[float] = THRESHOLDS) -> VideoMAP:
+              thresholds: Sequence[float] = THRESHOLDS, ap_form: str = 'area') -> VideoMAP:
     """Match detected tubes to annotated ones and compute AP, as for JHMDB and UCF101-24.
 
     The detections of a class, by falling score, each take the annotated tube of their video and class that they
@@ -44,21 +72,29 @@ def video_map(ground_truth: Sequence[Tube], detections: Sequence[Tube],
     reaches the threshold. Detections of a class without ground truth count nowhere.
 
     The matching is that of ACT (Kalogeiton et al., "Action Tubelet Detector", ICCV 2017, ``videoAP`` of its ACT.py,
-    which MOC took over). Two differences: boxes end at their coordinates, not a pixel later, and AP is
-    :func:`~stssa_mm.evaluation.result.average_precision`, where ACT joins the points of the curve by straight lines.
-    ACT suppresses overlapping tubes before; here the detections count as given.
+    which MOC took over). What remains different: boxes end at their coordinates, not a pixel later; of equal scores
+    the earlier comes first, where ACT leaves it to its sort; numbers are not rounded to float32; a class without ground
+    truth is outside the mean, where ACT divides by 0; and by default AP is the area under the interpolated precision,
+    where ACT has ``'trapezoid'``. ACT suppresses overlapping tubes before
+    (:func:`~stssa_mm.evaluation.tubes.suppress_tubes`); here the detections count as given.
 
     Args:
         ground_truth (Sequence[Tube]): Annotated tubes.
         detections (Sequence[Tube]): Detected tubes with scores.
         thresholds (Sequence[float]): Least overlaps. Defaults to 0.2 and 0.5 to 0.95 in steps of 0.05.
+        ap_form (str): ``'area'`` under the interpolated precision
+            (:func:`~stssa_mm.evaluation.result.average_precision`), ``'trapezoid'`` (:func:`trapezoid_ap`) or
+            ``'11points'`` (:func:`eleven_point_ap`). Defaults to ``'area'``.
 
     Returns:
         VideoMAP: AP of the classes with ground truth.
 
     Raises:
-        ValueError: If the frames of a tube do not rise, or their number is not that of its boxes.
+        ValueError: If the frames of a tube do not rise, or their number is not that of its boxes. If there is no such
+            form of AP.
     """
+    if ap_form not in AP_FORMS:
+        raise ValueError(f'ap_form={ap_form!r}: expected one of {", ".join(AP_FORMS)}')
     for tube in (*ground_truth, *detections):
         if not len(tube.frames) or np.any(np.diff(tube.frames) <= 0) or np.shape(tube.boxes) != (len(tube.frames), 4):
             raise ValueError(f'tube of class {tube.label} in video {tube.video}: found frames '
@@ -75,7 +111,7 @@ def video_map(ground_truth: Sequence[Tube], detections: Sequence[Tube],
         overlaps = [np.array([tube_iou(tube, other) for other in truth.get(tube.video, ())]) for tube in found]
         for row, threshold in enumerate(thresholds):
             matched = _match(found, overlaps, threshold)
-            ap[row, index] = average_precision(matched, sum(map(len, truth.values())))
+            ap[row, index] = AP_FORMS[ap_form](matched, sum(map(len, truth.values())))
     return VideoMAP(tuple(thresholds), tuple(labels), ap)
 
 

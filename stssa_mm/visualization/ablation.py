@@ -48,7 +48,7 @@ class Run(NamedTuple):
 
 
 def read_run(work_dir: Path) -> Run:
-    """Read the work folder of ``mim train``, with that of ``mim test`` below it if there is one.
+    """Read a work folder as ``mim train`` and ``mim test`` leave it, the test in it or below it.
 
     Raises:
         FileNotFoundError: If it holds no config.
@@ -81,9 +81,11 @@ def _figure(work_dir: Path, config: Config) -> Tuple[Optional[float], str]:
 
 
 def _seed(work_dir: Path, config: Config) -> Optional[int]:
-    """The config's or, where it left the choice to MMEngine, the first log's."""
+    """The config's or, where it left the choice to MMEngine, that of the first training's log (a test has its own)."""
     seed = (config.get('randomness') or {}).get('seed')
     for log in sorted(work_dir.glob('*/*.log')) if seed is None else ():
+        if not log.with_name('vis_data').joinpath('scalars.json').is_file():
+            continue
         found = re.search(r'^    seed: (\d+)$', log.read_text(), re.M)
         if found:
             return int(found[1])

@@ -1,4 +1,5 @@
-"""The picture of two runs compared, as the paper's Figure 3."""
+"""The picture of two sides compared, as the paper's Figure 3."""
+import textwrap
 from pathlib import Path
 
 import matplotlib
@@ -14,10 +15,12 @@ FIRST, SECOND, BETTER, WORSE = '#b0b0b0', '#4878b0', '#2a7f62', '#c8553d'
 
 
 def plot_comparison(comparison: Comparison, out: Path) -> Path:
-    """Bars of both runs' AP and of their difference, a line a class, the class with most boxes on top.
+    """Bars of both sides' AP and of their difference, a line a class, the class with most boxes on top.
+
+    Of a side with several seeds the bars are means, with their standard deviation.
 
     Args:
-        comparison (Comparison): Of the two runs.
+        comparison (Comparison): Of the two sides.
         out (Path): The PNG to write.
 
     Returns:
@@ -28,8 +31,9 @@ def plot_comparison(comparison: Comparison, out: Path) -> Path:
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 2.4 + 0.24 * count), sharey=True, layout='constrained')
     for row, (name, color) in enumerate(zip(comparison.names, (FIRST, SECOND))):
         mean = 100 * comparison.mean_ap[row]
-        left.barh(rows + 0.4 * row - 0.2, 100 * comparison.ap[row], 0.4, color=color,
-                  label=f'{name}: mAP {mean:.1f}')
+        spread = 100 * comparison.ap_spread[row] if comparison.seeds[row] > 1 else None
+        left.barh(rows + 0.4 * row - 0.2, 100 * comparison.ap[row], 0.4, color=color, xerr=spread,
+                  error_kw=dict(linewidth=0.8), label=f'{name}: mAP {comparison.mean_of(row)}')
         left.axvline(mean, color=color, linestyle='--', linewidth=1)
     left.set(xlim=(0, 100), xlabel=f'AP at IoU {comparison.iou:g} (points of 100)', ylim=(count - 0.4, -0.6),
              title='AP of each category')
@@ -55,7 +59,8 @@ def plot_comparison(comparison: Comparison, out: Path) -> Path:
         axes.spines[['top', 'right']].set_visible(False)
         axes.legend(handles=items, fontsize=8, ncols=3, frameon=False, loc='upper center',
                     bbox_to_anchor=(0.5, -0.5 / (0.24 * count + 0.5)))
-    figure.suptitle(f'{comparison.statement()}.\n{comparison.counts()}.', fontsize=9.5)
+    lines = (f'{comparison.statement()}.', f'{comparison.counts()}.')
+    figure.suptitle('\n'.join(textwrap.fill(line, 170) for line in lines), fontsize=9.5)
     figure.savefig(out, dpi=120)
     plt.close(figure)
     return out

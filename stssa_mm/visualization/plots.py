@@ -1,7 +1,7 @@
 """Pictures of a finished run, from the files that it left in its work folder."""
 import json
 from pathlib import Path
-from typing import List, NamedTuple, Sequence, Union
+from typing import Dict, List, NamedTuple, Sequence, Union
 
 import matplotlib
 from mmengine.config import Config, ConfigDict
@@ -95,20 +95,43 @@ def basis(evaluator: Union[ConfigDict, Sequence[ConfigDict]], step: str) -> str:
     return f'{evaluator.ann_file}, {step}, rule {rule}'
 
 
+def test_results(work_dir: Path) -> Dict[Path, dict]:
+    """The metrics of every ``mim test`` below a folder by their files ``<time>/<time>.json``, the newest last.
+
+    Raises:
+        ValueError: If a file is no json.
+    """
+    results = {}
+    for file in sorted(Path(work_dir).glob('**/*.json'), key=lambda file: (file.stem, file)):
+        if file.parent.name != file.stem:
+            continue
+        try:
+            metrics = json.loads(file.read_text())
+        except ValueError as error:
+            raise ValueError(f'{file}: not json ({error}): delete what a killed test left, and test again') from None
+        if MEAN in metrics:
+            results[file] = metrics
+    return results
+
+
+def note_on_tests(work_dir: Path) -> str:
+    """Which of several tests below a folder :func:`newest_test_result` takes; empty where there is no choice."""
+    files = list(test_results(work_dir))
+    return '' if len(files) < 2 else (f'{work_dir}: {len(files)} tests, the newest is taken: '
+                                      f'{files[-1].parent.relative_to(work_dir)}')
+
+
 def newest_test_result(work_dir: Path) -> TestResult:
     """The newest ``mim test`` below a folder: ``<time>/<time>.json`` and its config.
 
     Raises:
         FileNotFoundError: If there is none.
-        ValueError: If its config is not beside it.
+        ValueError: If its config is not beside it, or a file is no json.
     """
-    results = {}
-    for file in Path(work_dir).glob('**/*.json'):
-        if file.parent.name == file.stem and MEAN in (metrics := json.loads(file.read_text())):
-            results[file.stem] = file, metrics
+    results = test_results(work_dir)
     if not results:
         raise FileNotFoundError(f'{work_dir}: no test result below: run `mim test` with --work-dir {work_dir}/test')
-    file, metrics = results[max(results)]
+    file, metrics = list(results.items())[-1]
     config = file.parent / 'vis_data' / 'config.py'  # not the run's: a test may have other data
     if not config.is_file():
         raise ValueError(f'{config}: no such file: {file} needs it beside it, to say what it was measured on')

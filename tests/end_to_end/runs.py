@@ -47,5 +47,5 @@ def logged(work_dir, key):
 
 def metrics_of(work_dir):
     """The metrics that ``mim test`` wrote."""
-    file, = Path(work_dir).glob('*/*.json')
+    file, = (file for file in Path(work_dir).glob('*/*.json') if file.stem == file.parent.name)
     return json.loads(file.read_text())

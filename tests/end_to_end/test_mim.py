@@ -6,6 +6,9 @@ import torch
 from conftest import REPO
 from end_to_end.runs import TOY, logged, metrics_of, options
 
+from stssa_mm.evaluation.result import EvaluationResult
+from stssa_mm.evaluation.result_files import find_result
+
 
 @pytest.fixture(scope='module')
 def trained(mim, toy, tmp_path_factory):
@@ -13,6 +16,16 @@ def trained(mim, toy, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp('runs') / 'undisturbed'
     mim('train', 'mmaction', TOY, '--work-dir', work_dir, '--seed', 3, *options(toy))
     return work_dir
+
+
+def saved_by_the_test(work_dir):
+    """mAP of the result beside the log, and a check of what else is there."""
+    file, note = find_result(work_dir)
+    assert not note and file.parent.parent == work_dir and file.with_name(f'{file.parent.name}.log').is_file()
+    assert {path.name for path in file.parent.iterdir() if path.name.startswith(('result', 'detections'))} == {
+        'detections.csv', 'result.json', 'result.matches.npz'}
+    assert file.with_name('detections.csv').stat().st_size
+    return EvaluationResult.load(file).mean_ap()
 
 
 def test_train_writes_log_and_checkpoints(trained):
@@ -26,13 +39,15 @@ def test_train_writes_log_and_checkpoints(trained):
 def test_test_gives_the_validation_metrics(trained, mim, toy, tmp_path):
     mim('test', 'mmaction', TOY, '--checkpoint', trained / 'epoch_2.pth', '--work-dir', tmp_path, *options(toy))
     assert metrics_of(tmp_path)['mAP/overall'] == pytest.approx(logged(trained, 'mAP/overall')[-1], abs=1e-6)
+    assert saved_by_the_test(tmp_path) == pytest.approx(metrics_of(tmp_path)['mAP/overall'], abs=1e-12)
+    assert not list(trained.glob('**/*result.json'))  # a validation leaves none
 
 
 def test_two_gloo_processes_give_the_metrics_of_one(trained, mim, toy, tmp_path):
     mim('test', 'mmaction', TOY, '--checkpoint', trained / 'epoch_2.pth', '--work-dir', tmp_path, '--launcher',
         'pytorch', '--gpus', 2, *options(toy))
     one = logged(trained, 'mAP/overall')[-1]
-    assert metrics_of(tmp_path)['mAP/overall'] == pytest.approx(one, abs=1e-6)
+    assert metrics_of(tmp_path)['mAP/overall'] == saved_by_the_test(tmp_path) == pytest.approx(one, abs=1e-6)
 
 
 def test_two_gloo_processes_train_at_the_learning_rate_of_their_batch(mim, toy, tmp_path):

@@ -1,14 +1,18 @@
 import contextlib
 import io
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from mmaction.evaluation import ava_eval
+from mmengine.logging import MessageHub, MMLogger
 
 from stssa_mm.evaluation.ava import evaluate_files
 from stssa_mm.evaluation.ava_metric import STSSAAVAMetric
+from stssa_mm.evaluation.result import EvaluationResult
 
 BOX = [0.1, 0.1, 0.5, 0.5]
 OTHER = [0.6, 0.6, 0.9, 0.9]
@@ -122,6 +126,106 @@ def test_without_ground_truth_the_detections_are_written(tmp_path):
     assert row.startswith('v,1,') and row.split(',')[6] == '1' and float(row.split(',')[7]) == pytest.approx(.9)
     with pytest.raises(ValueError, match='ann_file=None: expected a file, or evaluator.out_dir'):
         evaluate(config, predictions)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A function that starts what a runner starts for a metric: a log in ``<work dir>/<time>/``, and a stage."""
+    names = []
+
+    def start(stage, work_dir='work', time='20260101_000000'):
+        folder = tmp_path / work_dir / time
+        folder.mkdir(parents=True, exist_ok=True)
+        names.append(f'{work_dir}_{time}_{len(names)}')
+        MMLogger.get_instance(names[-1], log_file=str(folder / f'{time}.log'))
+        MessageHub.get_instance(names[-1]).update_info('loop_stage', stage)
+        return folder
+
+    yield start
+    for name in names:
+        MMLogger._instance_dict.pop(name)
+        MessageHub._instance_dict.pop(name)
+
+
+FILES = {'detections.csv', 'result.json', 'result.matches.npz'}
+ONE = {('v', 1): ([BOX], [[0., .9, 0., 0.]])}
+
+
+def written(folder):
+    return {file.name for file in folder.iterdir() if file.suffix != '.log'} if folder.exists() else set()
+
+
+def test_a_test_writes_beside_its_log(tmp_path, run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = files(tmp_path, [('v', 1, BOX, 1)])
+    folder = run('test')
+    metrics = evaluate(config, ONE)
+    assert written(folder) == FILES and EvaluationResult.load(folder / 'result.json').mean_ap() == 1
+    assert metrics['mAP/overall'] == 1 and not (tmp_path / 'auto').exists()
+
+
+@pytest.mark.parametrize(('stage', 'out_dir', 'beside_log', 'in_out'), [
+    ('test', 'out', set(), FILES),
+    ('test', None, set(), set()),
+    ('val', 'auto', set(), set()),
+    ('val', 'out', set(), {f'val_{name}' for name in FILES}),
+    (None, 'auto', set(), set()),  # no runner is at work
+    (None, 'out', set(), FILES),
+])
+def test_what_is_written_where(tmp_path, run, monkeypatch, stage, out_dir, beside_log, in_out):
+    monkeypatch.chdir(tmp_path)
+    config = files(tmp_path, [('v', 1, BOX, 1)])
+    folder = run(stage)
+    evaluate(config, ONE, out_dir=out_dir)
+    assert written(folder) == beside_log and written(tmp_path / 'out') == in_out and not (tmp_path / 'auto').exists()
+
+
+def test_a_validation_leaves_the_files_of_a_test_alone(tmp_path, run):
+    config = files(tmp_path, [('v', 1, BOX, 1)])
+    run('test')
+    evaluate(config, ONE, out_dir=str(tmp_path / 'out'))
+    before = {name: (tmp_path / 'out' / name).read_bytes() for name in FILES}
+    run('val')
+    evaluate(config, {('v', 1): ([OTHER], [[0., .9, 0., 0.]])}, out_dir=str(tmp_path / 'out'))
+    assert {name: (tmp_path / 'out' / name).read_bytes() for name in FILES} == before
+    assert EvaluationResult.load(tmp_path / 'out' / 'val_result.json').mean_ap() == 0
+
+
+def test_two_metrics_of_one_test_write_into_two_folders(tmp_path, run):
+    config = files(tmp_path, [('v', 1, BOX, 1), ('v', 1, OTHER, 2)])
+    folder = run('test')
+    evaluate(config, ONE)
+    evaluate(config, ONE, rule='mmaction2', prefix='zoo')
+    assert EvaluationResult.load(folder / 'result.json').rule == 'activitynet'
+    assert EvaluationResult.load(folder / 'zoo' / 'result.json').rule == 'mmaction2'
+
+
+def test_a_test_without_ground_truth_needs_no_out_dir(tmp_path, run):
+    config = {**files(tmp_path, [('v', 1, BOX, 1)]), 'ann_file': None}
+    folder = run('test')
+    assert evaluate(config, ONE) == {} and written(folder) == {'detections.csv'}
+    run('val')
+    with pytest.raises(ValueError, match='ann_file=None: expected a file, or evaluator.out_dir'):
+        evaluate(config, ONE)
+
+
+@pytest.mark.parametrize('target', ['detections.csv', 'result.matches.npz', 'result.json'])
+def test_a_file_that_could_not_be_finished_leaves_the_older_one(tmp_path, monkeypatch, target):
+    config = files(tmp_path, [('v', 1, BOX, 1)])
+    out = tmp_path / 'out'
+    evaluate(config, ONE, out_dir=str(out))
+    before = {name: (out / name).read_bytes() for name in FILES}
+    replace = os.replace
+
+    def broken(source, destination):
+        if Path(destination).name == target:
+            raise OSError('disk full')
+        replace(source, destination)
+
+    monkeypatch.setattr(os, 'replace', broken)
+    with pytest.raises(OSError, match='disk full'):
+        evaluate(config, ONE, out_dir=str(out))
+    assert (out / target).read_bytes() == before[target] and written(out) == FILES
 
 
 def test_rule_is_a_choice(tmp_path):

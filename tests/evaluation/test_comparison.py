@@ -60,7 +60,7 @@ def test_a_perfect_run_against_an_empty_one():
     assert found.difference == [1] and (found.interval == 1).all() and (found.mean_interval == 1).all()
     assert found.statement() == (
         'mAP@0.5 (rule activitynet) of with 100.0, of without 0.0: +100.0; 95 % interval +100.0 to +100.0 over 3 '
-        'videos: the difference is real at 95 %')
+        'videos, not over seeds (one a side): the difference is real at 95 %')
     assert compare(perfect, empty, NAMES, resamples=50).difference == [-1]
 
 

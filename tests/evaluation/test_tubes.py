@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stssa_mm.evaluation.tubes import Tube, box_iou, ground_truth_tubes, link_detections, tube_iou
+from stssa_mm.evaluation.tubes import Tube, box_iou, ground_truth_tubes, link_detections, suppress_tubes, tube_iou
 
 BOX = np.array([0., 0., 2., 2.])
 
@@ -93,6 +93,49 @@ def test_classes_and_videos_are_not_linked():
     assert len(link([1, 2], [BOX, BOX], [.5, .5], labels=[1, 2])) == 2
     assert len(link([1, 2], [BOX, BOX], [.5, .5], videos=['v', 'w'])) == 2
     assert link([], np.zeros((0, 4)), []) == []
+
+
+@pytest.mark.parametrize('step', [1, 8])
+def test_shortest_tube(step):
+    """Its length counts the key frames from the first to the last, missed ones included."""
+    frames = step * np.array([1, 4, 20, 21])
+    lengths = [[len(t.frames) for t in link(frames, [BOX] * 4, [.5] * 4, step=step, min_length=least)]
+               for least in (1, 2, 3, 4, 5)]
+    assert lengths == [[4, 2], [4, 2], [4], [4], []]
+    with pytest.raises(ValueError, match='min_length 0: expected 1 or more'):
+        link([1], [BOX], [.5], min_length=0)
+
+
+def test_suppression_keeps_the_best_of_those_that_overlap():
+    tubes = [tube(range(10), score=.5), tube(range(10), shift=.2, score=.9), tube(range(10), shift=5, score=.1),
+             tube(range(20, 30), score=.2)]
+    assert suppress_tubes(tubes, 0.3) == tubes[1:]
+    assert suppress_tubes(tubes, 0.9) == tubes
+    assert suppress_tubes([], 0.3) == []
+
+
+def test_suppression_is_in_space_and_time():
+    """The same place half of the time: 10 of 30 key frames in common."""
+    pair = [tube(range(20), score=.9), tube(range(10, 30), score=.5)]
+    assert suppress_tubes(pair, 0.34) == pair and suppress_tubes(pair, 0.33) == pair[:1]
+
+
+def test_what_lies_on_the_threshold_stays_and_the_earlier_of_equals():
+    assert len(suppress_tubes([tube(range(10)), tube(range(5))], 0.5)) == 2
+    pair = [tube(range(10), shift=.1), tube(range(10))]
+    assert suppress_tubes(pair, 0.5) == pair[:1]
+
+
+def test_a_suppressed_tube_suppresses_nothing():
+    chain = [tube(range(10), shift=s, score=1 - s) for s in (0, .5, 1.)]  # overlaps 0.39, 0.39 and 0.14
+    assert suppress_tubes(chain, 0.3) == [chain[0], chain[2]]
+
+
+def test_suppression_leaves_other_videos_and_classes_alone():
+    tubes = [tube(range(10)), tube(range(10))._replace(video='w'), tube(range(10))._replace(label=2)]
+    assert suppress_tubes(tubes, 0.3) == tubes
+    with pytest.raises(ValueError, match='threshold of the suppression 1.5: expected 0 to 1'):
+        suppress_tubes(tubes, 1.5)
 
 
 def test_key_frames_that_do_not_fit_the_step():

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stssa_mm.evaluation.tubes import Tube, ground_truth_tubes, link_detections
-from stssa_mm.evaluation.video_map import THRESHOLDS, video_map
+from stssa_mm.evaluation.tubes import Tube, ground_truth_tubes, link_detections, suppress_tubes
+from stssa_mm.evaluation.video_map import AP_FORMS, THRESHOLDS, eleven_point_ap, trapezoid_ap, video_map
 
 BOX = np.array([0., 0., 2., 2.])
 
@@ -100,23 +100,91 @@ def reference(truth, found, label, threshold):
     return sum(max(p for h, p in curve if h >= hit) for hit, _ in curve) / total
 
 
+def random_tubes(rng, count):
+    made = []
+    for score in rng.permutation(count):
+        length, corner = int(rng.integers(3, 9)), rng.uniform(0, 0.4, 2)
+        boxes = np.concatenate([corner, corner + rng.uniform(0.8, 1.2, 2)]) + np.zeros((length, 1))
+        start = int(rng.integers(0, 4))
+        made.append(Tube(str(rng.choice(['v', 'w'])), int(rng.integers(1, 4)), np.arange(start, start + length), boxes,
+                         score / count))
+    return made
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_equals_the_reference(seed):
     rng = np.random.default_rng(seed)
-
-    def tubes(count):
-        made = []
-        for score in rng.permutation(count):
-            length, corner = int(rng.integers(3, 9)), rng.uniform(0, 0.4, 2)
-            boxes = np.concatenate([corner, corner + rng.uniform(0.8, 1.2, 2)]) + np.zeros((length, 1))
-            start = int(rng.integers(0, 4))
-            made.append(Tube(str(rng.choice(['v', 'w'])), int(rng.integers(1, 4)), np.arange(start, start + length),
-                             boxes, score / count))
-        return made
-
-    truth, found = tubes(int(rng.integers(1, 10))), tubes(int(rng.integers(1, 20)))
+    truth, found = random_tubes(rng, int(rng.integers(1, 10))), random_tubes(rng, int(rng.integers(1, 20)))
     result = video_map(truth, found, (0.2, 0.5))
     assert result.labels == tuple(sorted({t.label for t in truth}))
     expected = [[reference(truth, found, label, threshold) for label in result.labels] for threshold in (0.2, 0.5)]
     np.testing.assert_allclose(result.ap, expected, atol=1e-12)
+
+
+def act(truth, found, label, threshold, above):
+    """What ACT computes of tubes, by its rule: suppress in each video, take ground truth away as it is matched, add up
+    the trapezoids between the points of the curve, the first of which is precision 1 at recall 0."""
+    kept = []
+    for video in {t.video for t in found}:
+        waiting = sorted((t for t in found if t.video == video and t.label == label), key=lambda t: t.score)
+        while waiting:
+            best = waiting.pop()
+            kept.append(best)
+            waiting = [t for t in waiting if overlap(t, best) <= above]
+    missing = [t for t in truth if t.label == label]
+    total = len(missing)
+    points = [(1.0, 0.0)]
+    for rank, detection in enumerate(sorted(kept, key=lambda t: -t.score), 1):
+        here = [t for t in missing if t.video == detection.video]
+        if here:
+            nearest = max(here, key=lambda t: overlap(t, detection))
+            if overlap(nearest, detection) >= threshold:
+                missing = [t for t in missing if t is not nearest]
+        hits = total - len(missing)
+        points.append((hits / rank, hits / total))
+    return sum((right[1] - left[1]) * (right[0] + left[0]) / 2 for left, right in zip(points, points[1:]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.1, 0.3, 0.6]))
+def test_equals_act_with_its_suppression_and_form_of_ap(seed, above):
+    rng = np.random.default_rng(seed)
+    truth, found = random_tubes(rng, int(rng.integers(1, 10))), random_tubes(rng, int(rng.integers(1, 20)))
+    result = video_map(truth, suppress_tubes(found, above), (0.2, 0.5), ap_form='trapezoid')
+    expected = [[act(truth, found, label, threshold, above) for label in result.labels] for threshold in (0.2, 0.5)]
+    np.testing.assert_allclose(result.ap, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(('matched', 'num_gt', 'area', 'trapezoid', 'eleven'), [
+    ([1, 1], 2, 1, 1, 1),
+    ([], 3, 0, 0, 0),
+    ([0, 0], 3, 0, 0, 0),
+    ([0, 1], 1, 1 / 2, 1 / 4, 1 / 2),
+    ([1, 0, 1], 2, (1 + 2 / 3) / 2, (1 + (1 / 2 + 2 / 3) / 2) / 2, (6 + 5 * 2 / 3) / 11),
+    ([1, 1, 1], 10, 0.3, 0.3, 4 / 11),  # recall 0.3 is reached
+])
+def test_forms_of_ap_by_hand(matched, num_gt, area, trapezoid, eleven):
+    values = [form(np.array(matched, bool), num_gt) for form in AP_FORMS.values()]
+    assert values == pytest.approx([area, trapezoid, eleven]) and list(AP_FORMS) == ['area', 'trapezoid', '11points']
+
+
+def test_forms_of_ap_agree_with_other_libraries():
+    """11 points as mmdet has it; the trapezoid as numpy integrates the points."""
+    from mmdet.evaluation import average_precision as theirs
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        matched = rng.random(20) < rng.random()
+        num_gt = 7 + int(matched.sum())  # no tenths: there rounding decides in mmdet
+        positive = np.cumsum(matched)
+        precision, recall = positive / np.arange(1, 21), positive / num_gt
+        if not np.isin(10 * positive % num_gt, 0)[positive > 0].any():
+            assert eleven_point_ap(matched, num_gt) == pytest.approx(theirs(recall, precision, '11points'), abs=1e-6)
+        assert AP_FORMS['area'](matched, num_gt) == pytest.approx(theirs(recall, precision), abs=1e-6)
+        joined = np.trapz(np.append(1, precision), np.append(0, recall))
+        assert trapezoid_ap(matched, num_gt) == pytest.approx(joined)
+
+
+def test_unknown_form_of_ap():
+    with pytest.raises(ValueError, match="ap_form='voc': expected one of area, trapezoid, 11points"):
+        video_map([tube(0)], [tube(0)], ap_form='voc')

@@ -19,6 +19,15 @@ def test_prints_and_writes(tool, tmp_path, monkeypatch, capsys, suffix, start):
     assert out.read_text().startswith(start)
 
 
+def test_the_newest_of_several_tests_is_said(tool, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(tool, 'ablation_table', lambda work_dirs, configs: [])
+    for time in ('20260101_000000', '20260102_000000'):
+        (tmp_path / time).mkdir()
+        (tmp_path / time / f'{time}.json').write_text('{"mAP/overall": 0.5}')
+    assert not tool.run(tmp_path)
+    assert capsys.readouterr().err == f'note: {tmp_path}: 2 tests, the newest is taken: 20260102_000000\n'
+
+
 def test_errors_are_one_line(tool, tmp_path, capsys):
     assert tool.run(tmp_path) == f'ablation_table.py: {tmp_path}: no config in it: give a work folder of mim train'
     for args, message in (((), 'nothing to show'), (('run', '--out', 'table.txt'), 'expected a name that ends in')):

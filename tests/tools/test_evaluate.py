@@ -73,3 +73,29 @@ def test_tubes_need_whole_timestamps_and_person_ids(walk, tmp_path, load_tool):
     assert 'timestamp 1.5: tubes need whole numbers' in tool.run('--ground-truth', tmp_path / 'gt.csv', *options)
     (tmp_path / 'gt.csv').write_text('a,1,0.1,0.2,0.5,0.8,1\n')
     assert '7 columns: expected an eighth with person ids' in tool.run('--ground-truth', tmp_path / 'gt.csv', *options)
+
+
+def test_options_of_tubes(walk, tmp_path, capsys):
+    out = tmp_path / 'r.json'
+    for args, overlap, settings in (
+            ((), 1, dict(min_length=1, nms=None, ap_form='area')),
+            (('--tube-min-length', 3), 1, dict(min_length=3, nms=None, ap_form='area')),
+            (('--tube-min-length', 4), 0, dict(min_length=4, nms=None, ap_form='area')),
+            (('--tube-min-length', 3, '--tube-nms', 0.3, '--tube-ap', 'trapezoid'), 1,
+             dict(min_length=3, nms=0.3, ap_form='trapezoid'))):
+        assert not walk('--tubes', 1, '--out', out, *args)
+        saved = json.loads(out.read_text())
+        assert saved['video-mAP@0.5'] == overlap and saved['tubes'] == dict(step=1, **settings)
+    assert 'tubes of 3 or more key frames, NMS 0.3, AP trapezoid' in capsys.readouterr().out
+
+
+def test_options_of_tubes_without_tubes_and_out_of_range(walk, capsys):
+    assert walk('--tube-nms', 0.3) == 2 and 'options of --tubes STEP' in capsys.readouterr().err
+    assert walk('--tubes', 1, '--tube-nms', 3) == 'error: threshold of the suppression 3: expected 0 to 1'
+    assert walk('--tubes', 1, '--tube-min-length', 0) == 'error: min_length 0: expected 1 or more key frames'
+    assert walk('--tubes', 1, '--tube-ap', 'voc') == 2
+
+
+def test_help_has_an_example(load_tool, capsys):
+    assert load_tool('evaluate.py').run('--help') == 0
+    assert '--tubes 1 --tube-min-length 15 --tube-nms 0.3 --tube-ap trapezoid' in capsys.readouterr().out

@@ -8,6 +8,7 @@ from mmengine.config import Config
 from stssa_mm.models.complexity import Complexity
 from stssa_mm.visualization import ablation
 from stssa_mm.visualization.ablation import ablation_table, clip_of, knobs, read_run, to_csv, to_markdown
+from stssa_mm.visualization.plots import note_on_tests
 
 TOY = REPO / 'configs' / 'stssa_toy.py'
 
@@ -70,6 +71,48 @@ def test_data_is_that_of_the_test(tmp_path):
 def test_seed_of_the_log_where_the_config_has_none(tmp_path):
     assert read_run(write_run(tmp_path / 'run', seed=None, log_seed=1234)).seed == 1234
     assert read_run(write_run(tmp_path / 'zero', seed=0, log_seed=1234)).seed == 0
+
+
+def add_test(folder, time, value):
+    """What ``mim test --work-dir`` leaves: it has a seed of its own, and no ``scalars.json``."""
+    done = folder / time
+    (done / 'vis_data').mkdir(parents=True)
+    (done / f'{time}.json').write_text(json.dumps({'mAP/overall': value}))
+    (done / 'result.json').write_text('{}')
+    (done / f'{time}.log').write_text('    seed: 99\n')
+    (done / 'vis_data' / 'config.py').write_text((folder / 'stssa_toy.py').read_text())
+
+
+def test_tests_in_the_work_folder_itself(tmp_path):
+    """The test's config lies over that of the training, without a seed; the seed is that of the training's log."""
+    folders = [write_run(tmp_path / str(seed), seed=None, log_seed=seed) for seed in (3, 4)]
+    for folder, value in zip(folders, (0.4, 0.6)):
+        add_test(folder, '20260103_000000', value)
+    row, = ablation_table(folders)
+    assert (row['mAP'], row['std'], row['seeds']) == ('50.0', '14.1', '3 4')
+    assert note_on_tests(folders[0]) == ''
+    add_test(folders[0], '20260104_000000', 0.8)
+    assert ablation_table(folders)[0]['mAP'] == '70.0'
+    assert note_on_tests(folders[0]) == f'{folders[0]}: 2 tests, the newest is taken: 20260104_000000'
+
+
+def test_folder_with_a_test_alone_does_not_know_the_seed(tmp_path):
+    folders = []
+    for name, value in (('a', 0.4), ('b', 0.6)):
+        folders.append(tmp_path / name)
+        folders[-1].mkdir()
+        (folders[-1] / 'stssa_toy.py').write_text(f'_base_ = {str(TOY)!r}\n')
+        add_test(folders[-1], '20260103_000000', value)
+    row, = ablation_table(folders)
+    assert (row['mAP'], row['std'], row['seeds']) == ('50.0', '14.1', '? ?')
+
+
+def test_a_test_that_was_killed_is_named(tmp_path):
+    folder = write_run(tmp_path / 'run', test=0.5)
+    (folder / '20260104_000000').mkdir()
+    (folder / '20260104_000000' / '20260104_000000.json').write_text('{"mAP/ov')
+    with pytest.raises(ValueError, match=r'20260104_000000/20260104_000000.json: not json .*: delete what a killed'):
+        ablation_table([folder])
 
 
 def test_run_without_a_figure_and_config_without_a_run(tmp_path):

@@ -69,6 +69,15 @@ def test_rgb_frames_are_taken_where_they_are(release, tmp_path):
     assert red > 200 and green < 60 and blue < 60
 
 
+def test_rgb_frames_after_the_last_mask_are_in_the_video_and_no_key_frames(release, tmp_path):
+    for clip in ('clap/a', 'clap/b', 'run/a', 'run/b'):
+        (release / 'Rename_Images' / clip).mkdir(parents=True)
+        for frame in range(23):
+            Image.new('RGB', (64, 48), 'red').save(release / 'Rename_Images' / clip / f'{frame + 1:05d}.png')
+    assert convert_jhmdb(release, tmp_path / 'out')['test_key_frames'] == 38
+    assert len(decord.VideoReader(str(tmp_path / 'out' / 'videos' / 'run' / 'b.mp4'))) == 23
+
+
 def test_missing_rgb_frames_are_an_error(release, tmp_path):
     (release / 'Rename_Images').mkdir()
     with pytest.raises(ValueError, match='0 png files for 20 masks'):
@@ -113,3 +122,14 @@ def test_real_masks_have_the_boxes_of_the_release_tubes(shared_data):
             x1, y1, x2, y2 = mask_box(masks[int(frame) - 1])
             ours = [x1 * width, y1 * height, x2 * width, y2 * height]
             np.testing.assert_allclose(ours, box, atol=2.01)
+
+
+def test_number_of_key_frames_and_frames_of_the_release(shared_data):
+    folder = shared_data / 'jhmdb'
+    frames = json.loads((folder / 'tubes.json').read_text())['nframes']
+    clips = [clip for clip, subset in read_split(folder / 'splits', 1).items() if subset == 'test']
+    masks = {clip: read_masks(folder / 'puppet_mask' / clip / 'puppet_mask.mat') for clip in clips}
+    assert sum(frames[clip] for clip in clips) == 9139
+    assert sum(int(clip_masks.any((1, 2)).sum()) for clip_masks in masks.values()) == 9126
+    short = {clip: frames[clip] - len(masks[clip]) for clip in clips if frames[clip] != len(masks[clip])}
+    assert short == {'clap/The_Slow_Clap_clap_u_cm_np1_fr_med_4': 6, 'clap/The_Slow_Clap_clap_u_nm_np1_fr_bad_20': 7}
