@@ -267,3 +267,16 @@ def test_other_trunks_run_forward_and_backward(name, frames):
     with torch.no_grad():
         prediction, = model.predict(clip, clip_samples(81, size))
     assert prediction.pred_instances.scores.shape == (2, 81)
+
+
+@pytest.mark.parametrize('path', [path for path in CONFIGS if '_ava' in path.stem], ids=lambda path: path.stem)
+def test_mmaction2s_demos_find_the_clips_length(path):
+    """As they look for it, with the option that README names."""
+    cfg = load(path)
+    sampler = cfg.val_pipeline[0]
+    if path.parent.name != 'trunks':
+        assert sampler.type == 'STSSASampleFrames'
+        cfg.merge_from_dict({'val_pipeline.0.type': 'SampleAVAFrames'})
+        assert 'val_pipeline.0.type=SampleAVAFrames' in (REPO / 'README.md').read_text()
+    found, *_ = [step for step in cfg.val_pipeline if step['type'] == 'SampleAVAFrames']
+    assert (found['clip_len'], found['frame_interval']) == (sampler.clip_len, sampler.frame_interval)
