@@ -71,6 +71,7 @@ def test_builds(path):
     proposes = path.stem.endswith('faster-rcnn')
     assert model.with_rpn == proposes
     assert type(model.roi_head).__name__ == ('STSSADetectionRoIHead' if proposes else 'STSSARoIHead')
+    assert model.roi_head.with_negatives == proposes  # they teach the background, and else nothing
     width = neck.dims if neck else cfg.model.roi_head.bbox_head.in_channels
     assert model.roi_head.bbox_head.fc_cls.in_features == width
 
