@@ -28,6 +28,7 @@ model = dict(
         zero_init_residual=False),
     roi_head=dict(
         type='STSSARoIHead',
+        with_negatives=False,
         bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=7, with_temporal_pool=False),
         shared_head=dict(type='STSSANeck', in_channels=2048, dims=2048, layers=2, norm=True),
         bbox_head=dict(type='STSSABBoxHead', pooling='GAP')))

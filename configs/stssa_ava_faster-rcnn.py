@@ -7,6 +7,7 @@ model = dict(
     rpn_head=dict(_base_.rpn_head, in_channels=2048, feat_channels=512),
     roi_head=dict(
         type='STSSADetectionRoIHead',
+        with_negatives=True,
         bbox_roi_extractor=dict(roi_layer_type='RoIPool'),
         bbox_head=dict(type='STSSADetectionBBoxHead')),
     train_cfg=_base_.detection_train_cfg,

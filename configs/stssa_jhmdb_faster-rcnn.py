@@ -4,7 +4,10 @@ _base_ = ['./stssa_jhmdb.py', './_base_/faster_rcnn.py']
 model = dict(
     type='STSSAFasterRCNN',
     rpn_head=dict(_base_.rpn_head, in_channels=256, feat_channels=256),
-    roi_head=dict(type='STSSADetectionRoIHead', bbox_head=dict(type='STSSADetectionBBoxHead')),
+    roi_head=dict(
+        type='STSSADetectionRoIHead',
+        with_negatives=True,
+        bbox_head=dict(type='STSSADetectionBBoxHead')),
     # Mostly one person a clip, and the time grows with the RoIs.
     train_cfg=dict(
         _base_.detection_train_cfg,

@@ -19,6 +19,7 @@ model = dict(
         zero_init_residual=False),
     roi_head=dict(
         type='STSSARoIHead',
+        with_negatives=False,
         bbox_roi_extractor=dict(
             type='STSSARoIExtractor', roi_layer_type='RoIAlign', output_size=7, with_temporal_pool=False),
         shared_head=dict(type='STSSANeck', layers=2),

@@ -5,7 +5,7 @@ _base_ = [
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
 val_evaluator = test_evaluator = dict(type='STSSAAVAMetric')
 model = dict(
-    roi_head=dict(type='STSSARoIHead',
+    roi_head=dict(type='STSSARoIHead', with_negatives=False,
                   bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=7, with_temporal_pool=False),
                   shared_head=dict(type='STSSANeck', in_channels=768, dims=768),
                   bbox_head=dict(type='STSSABBoxHead', in_channels=768, pooling='GAP')))

@@ -67,7 +67,8 @@ class STSSAAVADataset(AVADataset):
             an error. Defaults to ``'error'``.
         keep_empty (bool): Also train on key frames without people. Defaults to False.
         video_suffix (str, optional): Added to a video id to find its file in ``data_prefix['img']``, with
-            ``use_frames=False``. None: the one video of this name, whatever its extension. Defaults to ``'.mp4'``.
+            ``use_frames=False``, unless the id carries it, as in MultiSports, or is a file's name by itself. None: the
+            one video of this name, whatever its extension. Defaults to ``'.mp4'``.
         video_info (str, optional): csv or json of each video's start, frames and fps; see
             :func:`~stssa_mm.datasets.video_info.read_video_info`. What it does not give is as for every video:
             ``timestamp_start``, ``timestamp_end`` and ``fps``. Defaults to None.
@@ -181,16 +182,24 @@ class STSSAAVADataset(AVADataset):
             modality=self.modality,
             sample_idx=idx if idx >= 0 else len(self) + idx,
             **self._ground_truth(frame))
-        path = osp.join(self.data_prefix['img'], video)
         if self.use_frames:
-            info['frame_dir'] = path
+            info['frame_dir'] = osp.join(self.data_prefix['img'], video)
         else:
-            info['filename'] = self._files.get(video) or path + self.video_suffix
+            info['filename'] = self.file_of(video)
         if self.proposals is not None:
             info['proposals'], scores = self.proposals.of(frame)
             if scores is not None:
                 info['scores'] = scores
         return info
+
+    def file_of(self, video: str) -> str:
+        """Path of a video's file, see ``video_suffix``."""
+        path = osp.join(self.data_prefix['img'], video)
+        if video in self._files:
+            return self._files[video]
+        if video.lower().endswith(self.video_suffix.lower()) or (osp.splitext(video)[1] and osp.isfile(path)):
+            return path
+        return path + self.video_suffix
 
     def _key(self, frame: int) -> str:
         frames = self.key_frames

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from stssa_mm.datasets import STSSAAVADataset
 from stssa_mm.datasets.annotations import read_label_map
-from stssa_mm.datasets.video_files import find_video, open_video
+from stssa_mm.datasets.video_files import open_video
 
 from .frame_map import Boxes, best_overlaps, true_positives
 
@@ -342,9 +342,7 @@ def _check_media(split: str, dataset: STSSAAVADataset, by_video: bool, videos: i
     folder = dataset.data_prefix['img']
     missing, files = [], {}
     for video in tqdm(names, desc=f'{split}: files', unit='video', mininterval=1, disable=len(names) < 1000):
-        files[video] = Path(folder, video if dataset.use_frames else f'{video}{dataset.video_suffix or ""}')
-        if not dataset.use_frames and dataset.video_suffix is None:
-            files[video] = find_video(Path(folder), video)
+        files[video] = Path(folder, video) if dataset.use_frames else Path(dataset.file_of(video))
         if not (files[video].is_dir() if dataset.use_frames else files[video].is_file()):
             missing.append(video)
     if missing:

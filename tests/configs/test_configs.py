@@ -65,14 +65,15 @@ def test_loads_and_val_agrees_with_test(path):
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
 def test_builds(path):
     cfg = load(path)
-    # Shapes without memory; the transformer reads numbers while it is built.
-    with torch.device('cpu' if 'videomae' in path.stem else 'meta'):
+    # Shapes without memory; transformers read numbers while they are built.
+    with torch.device('cpu' if path.stem.split('_')[1] in ('videomae', 'mvit', 'swin') else 'meta'):
         model = build(cfg)
     neck = cfg.model.roi_head.get('shared_head')
     assert model.roi_head.with_shared_head == (neck is not None)
     proposes = path.stem.endswith('faster-rcnn')
     assert model.with_rpn == proposes
     assert type(model.roi_head).__name__ == ('STSSADetectionRoIHead' if proposes else 'STSSARoIHead')
+    assert model.roi_head.with_negatives == proposes  # they teach the background, and else nothing
     width = neck.dims if neck else cfg.model.roi_head.bbox_head.in_channels
     assert model.roi_head.bbox_head.fc_cls.in_features == width
 
@@ -82,7 +83,7 @@ def test_names_are_unique_and_short_children_explain_one_change():
     assert len(set(names)) == len(names)
     for path in CONFIGS:
         if path.name not in COMPLETE:
-            limit = 40 if path.stem.endswith('faster-rcnn') else 12
+            limit = 40 if path.stem.endswith('faster-rcnn') else 28 if '_delete_' in path.read_text() else 12
             assert len(path.read_text().splitlines()) <= limit, path
 
 
@@ -129,8 +130,15 @@ def test_a_trunk_child_changes_only_what_it_names(path, tmp_path):
     upstream, extension = own['_base_']
     assert extension == '../_base_/extension.py'
     (tmp_path / 'parent.py').write_text(f'_base_ = {upstream!r}')
-    named = set(leaves({key: value for key, value in own.items() if not key.startswith('_')}))
-    changed = set(differing_keys(load(tmp_path / 'parent.py').to_dict(), load(path).to_dict()))
+    own = set(leaves({key: value for key, value in own.items() if not key.startswith('_')}))
+    exchanged = tuple(key[:-len('._delete_')] for key in own if key.endswith('._delete_'))
+
+    def whole(keys):
+        """The keys, with one for all of a part that is exchanged."""
+        return {next((part for part in exchanged if key.startswith(f'{part}.')), key) for key in keys}
+
+    named = whole(own)
+    changed = whole(differing_keys(load(tmp_path / 'parent.py').to_dict(), load(path).to_dict()))
     assert changed <= named
     # What it names is a change, but for numbers that MMAction2 happens to set alike.
     assert named - changed <= {'model.roi_head.bbox_head.in_channels'}
@@ -224,30 +232,39 @@ def test_faster_rcnn_has_the_trunk_module_and_evaluation_of_its_parent(name):
     assert (child.model.roi_head.bbox_roi_extractor.roi_layer_type == 'RoIPool') == (name == 'ava')
 
 
-def test_every_trunk_key_of_the_i3d_recogniser_loads(tmp_path):
-    """MMAction2's own I3D-R50 recogniser has the checkpoint's keys: its whole trunk loads into ours."""
+@pytest.mark.parametrize(('name', 'zoo'), [
+    ('stssa_ava', 'i3d/i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb'),
+    ('trunks/stssa_mvit_ava', 'mvit/mvit-small-p244_32xb16-16x4x1-200e_kinetics400-rgb'),
+    ('trunks/stssa_swin_ava', 'swin/swin-tiny-p244-w877_in1k-pre_8xb8-amp-32x2x1-30e_kinetics400-rgb')])
+def test_every_trunk_key_of_the_recogniser_loads(name, zoo, tmp_path):
+    """MMAction2's own recogniser has the checkpoint's keys: its whole trunk loads into ours."""
     init_default_scope('mmaction')
-    zoo = Path(mmaction.__file__).parent / '.mim' / 'configs' / 'recognition' / 'i3d'
-    recogniser_cfg = Config.fromfile(zoo / 'i3d_imagenet-pretrained-r50_8xb8-32x2x1-100e_kinetics400-rgb.py')
+    folder = Path(mmaction.__file__).parent / '.mim' / 'configs' / 'recognition'
+    recogniser_cfg = Config.fromfile(folder / f'{zoo}.py')
     recogniser_cfg.model.backbone.pretrained = None
+    recogniser_cfg.model.data_preprocessor.pop('blending', None)  # has no part in the weights
     recogniser = MODELS.build(recogniser_cfg.model)
-    torch.save(dict(state_dict=recogniser.state_dict()), tmp_path / 'i3d.pth')
+    torch.save(dict(state_dict=recogniser.state_dict()), tmp_path / 'recogniser.pth')
 
-    cfg = load(ROOT)
-    assert 'i3d_imagenet-pretrained-r50_8xb8-32x2x1' in cfg.model.init_cfg.checkpoint
+    cfg = load(REPO / 'configs' / f'{name}.py')
+    assert f'/recognition/{zoo}/{Path(zoo).name}_' in cfg.model.init_cfg.checkpoint
+    assert cfg.model.init_cfg.type == 'Pretrained'
+    for key in ('mean', 'std'):
+        assert cfg.model.data_preprocessor[key] == recogniser_cfg.model.data_preprocessor[key]
     cfg.model.roi_head.shared_head = None
     model = build(cfg)
     theirs = {key: value for key, value in recogniser.state_dict().items() if key.startswith('backbone.')}
     ours = {key: value for key, value in model.state_dict().items() if key.startswith('backbone.')}
     assert {key: value.shape for key, value in theirs.items()} == {key: value.shape for key, value in ours.items()}
-    load_checkpoint(model, str(tmp_path / 'i3d.pth'), map_location='cpu')
+    load_checkpoint(model, str(tmp_path / 'recogniser.pth'), map_location='cpu')
     for key, value in model.state_dict().items():
         if key.startswith('backbone.'):
             assert torch.equal(value, theirs[key]), key
 
 
 @pytest.mark.parametrize(('name', 'frames'), [('stssa_slowonly_ava', 4), ('stssa_slowfast_ava', 32),
-                                              ('stssa_videomae_ava', 16)])
+                                              ('stssa_videomae_ava', 16), ('stssa_mvit_ava', 16),
+                                              ('stssa_swin_ava', 32)])
 def test_other_trunks_run_forward_and_backward(name, frames):
     torch.manual_seed(0)
     cfg = load(REPO / 'configs' / 'trunks' / f'{name}.py')
@@ -260,7 +277,23 @@ def test_other_trunks_run_forward_and_backward(name, frames):
     losses['loss_action_cls'].backward()
     gammas = [p for n, p in model.named_parameters() if 'gammas' in n]
     assert len(gammas) == 8 and all(p.grad is not None and p.grad != 0 for p in gammas)
+    assert all(p.grad is not None for p in model.parameters() if p.requires_grad)  # DDP waits for each
+    sampler, = (step for step in cfg.val_pipeline if step.type == 'SampleAVAFrames')
+    assert sampler.clip_len == frames
     model.eval()
     with torch.no_grad():
         prediction, = model.predict(clip, clip_samples(81, size))
     assert prediction.pred_instances.scores.shape == (2, 81)
+
+
+@pytest.mark.parametrize('path', [path for path in CONFIGS if '_ava' in path.stem], ids=lambda path: path.stem)
+def test_mmaction2s_demos_find_the_clips_length(path):
+    """As they look for it, with the option that README names."""
+    cfg = load(path)
+    sampler = cfg.val_pipeline[0]
+    if path.parent.name != 'trunks':
+        assert sampler.type == 'STSSASampleFrames'
+        cfg.merge_from_dict({'val_pipeline.0.type': 'SampleAVAFrames'})
+        assert 'val_pipeline.0.type=SampleAVAFrames' in (REPO / 'README.md').read_text()
+    found, *_ = [step for step in cfg.val_pipeline if step['type'] == 'SampleAVAFrames']
+    assert (found['clip_len'], found['frame_interval']) == (sampler.clip_len, sampler.frame_interval)

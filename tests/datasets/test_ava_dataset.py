@@ -239,6 +239,17 @@ def test_videos_of_any_extension(tmp_path):
         str(tmp_path / 'v.avi'), str(tmp_path / 'w.x.MKV')]
 
 
+def test_an_id_that_is_its_files_name_gets_no_suffix(tmp_path):
+    """MultiSports' ids carry their extension."""
+    names = ['sport/v.mp4', 'sport/w.MP4', 'x.avi', 'x.y', 'z']
+    for name in ('x.avi', 'x.y.mp4'):
+        (tmp_path / name).touch()
+    data = small(tmp_path, ''.join(f'{name},1,{BOX},1,0\n' for name in names), use_frames=False,
+                 data_prefix=dict(img=str(tmp_path)))
+    assert [data.get_data_info(index)['filename'] for index in range(5)] == [
+        f'{tmp_path}/{name}' for name in ('sport/v.mp4', 'sport/w.MP4', 'x.avi', 'x.y.mp4', 'z.mp4')]
+
+
 def test_proposals_that_are_missing(tmp_path):
     files = f'v,902,{BOX},1,0\nw,902,{BOX},1,0\n', {'v,0902': people([0, 0, 1, 1, 1])}
     with pytest.raises(ValueError, match=r"1 of 2 key frames of .*a\.csv are not in it, such as w,0902: add them"):

@@ -6,6 +6,7 @@ from mmdet.models.dense_heads import RPNHead
 from mmengine.registry import DefaultScope
 from torch import Tensor
 
+from stssa_mm.models.features import check_features
 from stssa_mm.registry import MODELS
 
 # (N, C, T, H, W) to (N, C, H, W). The key frame is the clip's frame T_in // 2, with which the step T // 2 begins.
@@ -71,9 +72,23 @@ class STSSARPNHead(RPNHead):
 
         Returns:
             tuple: dict of losses, and for each clip the :class:`InstanceData` of its proposals.
+
+        Raises:
+            ValueError: If ``x`` is no feature map, or not one of the anchors' stride.
         """
+        self._check_features(x, batch_data_samples)
         for sample in batch_data_samples:
             people = sample.gt_instances
             people.labels = torch.zeros(len(people.bboxes), dtype=torch.long, device=people.bboxes.device)
             sample.set_metainfo(dict(pad_shape=sample.img_shape))  # anchors in the padding of the batch do not count
         return super().loss_and_predict(x, batch_data_samples, proposal_cfg)
+
+    def predict(self, x: Union[Tensor, Tuple[Tensor]], batch_data_samples: list, rescale: bool = False) -> list:
+        """As upstream's; raises ValueError as :meth:`loss_and_predict`."""
+        self._check_features(x, batch_data_samples)
+        return super().predict(x, batch_data_samples, rescale)
+
+    def _check_features(self, x, samples: list) -> None:
+        stride = self.prior_generator.strides[0][0]
+        check_features(x, [sample.metainfo for sample in samples], 'model.rpn_head.anchor_generator.strides[0]', stride,
+                       'and model.roi_head.bbox_roi_extractor.featmap_stride ')

@@ -16,7 +16,7 @@ class STSSADetectionRoIHead(STSSARoIHead):
     """:class:`STSSARoIHead` for a network that proposes its own boxes. Its box head is a
     :class:`~stssa_mm.models.roi_heads.bbox_heads.STSSADetectionBBoxHead`.
 
-    Unlike there, negative RoIs enter the module: they teach it the background.
+    Negative RoIs enter the module whatever ``with_negatives`` says: they teach it the background.
     """
 
     def bbox_loss(self, x: Union[Tensor, Tuple[Tensor]], sampling_results: List[SamplingResult],

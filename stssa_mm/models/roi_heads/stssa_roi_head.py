@@ -7,16 +7,29 @@ from mmdet.models.task_modules.samplers import SamplingResult
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from stssa_mm.models.features import check_features
 from stssa_mm.registry import MODELS
 
 
 @MODELS.register_module()
 class STSSARoIHead(AVARoIHead):
-    """:class:`AVARoIHead` that takes batches at test time and clips without people, and wastes nothing.
+    """:class:`AVARoIHead` that takes batches at test time and clips without people, and can leave out what has no use.
 
-    Departures from upstream: negative RoIs, which the loss drops, never enter the neck; several clips a test batch;
-    clips without any person box; a batch without a positive RoI has zero losses; data samples are not changed.
+    Departures from upstream: several clips a test batch; clips without any person box; a batch without a positive RoI
+    has zero losses; data samples are not changed; features that do not fit ``featmap_stride`` are an error.
+
+    Args:
+        *args: As those of :class:`AVARoIHead`.
+        with_negatives (bool): Whether negative RoIs pass through the shared head and the box head in training, as
+            upstream. The loss has no use for them. Without them (our configs) a step is faster, and dropout draws for
+            fewer RoIs; set True for a shared head whose BatchNorm takes its statistics over all RoIs, such as ACRN's.
+            Defaults to True.
+        **kwargs: As those of :class:`AVARoIHead`.
     """
+
+    def __init__(self, *args, with_negatives: bool = True, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.with_negatives = with_negatives
 
     def loss(self, x: Union[Tensor, Tuple[Tensor]], rpn_results_list: List[InstanceData], data_samples: list,
              **kwargs) -> dict:
@@ -30,13 +43,21 @@ class STSSARoIHead(AVARoIHead):
 
         Returns:
             dict[str, Tensor]: The losses, and recall and precision for the log.
+
+        Raises:
+            ValueError: If ``x`` is no feature map, or not one of ``bbox_roi_extractor.featmap_stride``.
         """
+        metas = [sample.metainfo for sample in data_samples]
+        self._check_features(x, metas)
         sampling_results = [
             self._sample(proposals.bboxes, sample.gt_instances)
             for proposals, sample in zip(rpn_results_list, data_samples)
         ]
-        metas = [sample.metainfo for sample in data_samples]
         return self.bbox_loss(x, sampling_results, metas)['loss_bbox']
+
+    def _check_features(self, x, metas: List[dict]) -> None:
+        stride = getattr(self.bbox_roi_extractor, 'featmap_stride', None)  # a user's own may have none
+        check_features(x, metas, 'model.roi_head.bbox_roi_extractor.featmap_stride', stride)
 
     def _sample(self, proposals: Tensor, gt_instances: InstanceData) -> SamplingResult:
         """Assign ground truth to proposals and draw RoIs from them."""
@@ -54,7 +75,7 @@ class STSSARoIHead(AVARoIHead):
 
     def bbox_loss(self, x: Union[Tensor, Tuple[Tensor]], sampling_results: List[SamplingResult],
                   batch_img_metas: List[dict], **kwargs) -> dict:
-        """As upstream, over the positive RoIs alone: the classification loss has no use for the others.
+        """As upstream, or, without ``with_negatives``, over the positive RoIs alone.
 
         Args:
             x (Tensor | tuple[Tensor]): Features of the trunk, (N, C, T, H, W).
@@ -64,9 +85,10 @@ class STSSARoIHead(AVARoIHead):
         Returns:
             dict: ``cls_score``, ``bbox_feats`` and ``loss_bbox``.
         """
-        for result in sampling_results:
-            result.neg_inds = result.neg_inds[:0]
-            result.neg_priors = result.neg_priors[:0]
+        if not self.with_negatives:
+            for result in sampling_results:
+                result.neg_inds = result.neg_inds[:0]
+                result.neg_priors = result.neg_priors[:0]
         return super().bbox_loss(x, sampling_results, batch_img_metas, **kwargs)
 
     def predict(self, x: Union[Tensor, Tuple[Tensor]], rpn_results_list: List[InstanceData], data_samples: list,
@@ -80,8 +102,12 @@ class STSSARoIHead(AVARoIHead):
 
         Returns:
             list[InstanceData]: For each clip ``bboxes`` (n, 4), relative, and ``scores`` (n, num_classes).
+
+        Raises:
+            ValueError: As :meth:`loss`.
         """
         metas = [sample.metainfo for sample in data_samples]
+        self._check_features(x, metas)
         return self.predict_bbox(x, metas, rpn_results_list, rcnn_test_cfg=self.test_cfg)
 
     def _bbox_forward(self, x, rois: Tensor, batch_img_metas: List[dict], **kwargs) -> dict:

@@ -19,7 +19,7 @@ CONFIG = ConfigDict(
         conv1_stride_t=1, pool1_stride_t=1, spatial_strides=(1, 2, 2, 1)),
     roi_head=dict(
         type='STSSARoIHead',
-        bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=3),
+        bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=3, with_temporal_pool=False),
         shared_head=dict(type='STSSANeck', in_channels=32, dims=8, layers=1),
         bbox_head=dict(type='STSSABBoxHead', in_channels=8, num_classes=CLASSES)),
     train_cfg=dict(

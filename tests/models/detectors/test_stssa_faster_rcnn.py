@@ -31,7 +31,8 @@ def detector(multilabel=True):
         rpn_head=dict(SETTINGS.rpn_head, in_channels=64, feat_channels=64),
         roi_head=dict(
             type='STSSADetectionRoIHead',
-            bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=4, featmap_stride=16),
+            bbox_roi_extractor=dict(
+                type='STSSARoIExtractor', output_size=4, featmap_stride=16, with_temporal_pool=False),
             shared_head=dict(type='STSSANeck', in_channels=64, dims=64, layers=1),
             bbox_head=dict(
                 type='STSSADetectionBBoxHead', in_channels=64, num_classes=CLASSES, multilabel=multilabel, topk=(1, ))),

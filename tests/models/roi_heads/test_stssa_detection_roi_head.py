@@ -17,7 +17,7 @@ SIZE = (96, 128)
 def head():
     torch.manual_seed(0)
     module = STSSADetectionRoIHead(
-        bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=3),
+        bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=3, with_temporal_pool=False),
         shared_head=dict(type='STSSANeck', in_channels=CHANNELS, dims=DIMS, layers=1),
         bbox_head=dict(type='STSSADetectionBBoxHead', in_channels=DIMS, num_classes=CLASSES),
         train_cfg=ConfigDict(

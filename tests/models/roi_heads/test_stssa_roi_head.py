@@ -16,7 +16,7 @@ SIZE = (96, 128)  # of the frames, in pixels
 NECK = dict(type='STSSANeck', in_channels=CHANNELS, dims=DIMS, layers=2)
 
 
-def make_heads(neck=True, num=32, add_gt=True):
+def make_heads(neck=True, num=32, add_gt=True, dropout=0, **kwargs):
     """Our head and upstream's, made of upstream's own extractor and box head, with the same random weights."""
     dims = DIMS if neck else CHANNELS
     common = dict(
@@ -26,13 +26,14 @@ def make_heads(neck=True, num=32, add_gt=True):
             sampler=dict(type='RandomSampler', num=num, pos_fraction=1, neg_pos_ub=-1, add_gt_as_proposals=add_gt),
             pos_weight=1.0))
     ours = STSSARoIHead(
-        bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=3),
-        bbox_head=dict(type='STSSABBoxHead', in_channels=dims, num_classes=CLASSES),
-        **copy.deepcopy(common))
+        bbox_roi_extractor=dict(type='STSSARoIExtractor', output_size=3, with_temporal_pool=False),
+        bbox_head=dict(type='STSSABBoxHead', in_channels=dims, num_classes=CLASSES, dropout_ratio=dropout),
+        **copy.deepcopy(common),
+        **kwargs)
     upstream = AVARoIHead(
         bbox_roi_extractor=dict(type='SingleRoIExtractor3D', output_size=3, with_temporal_pool=False),
         bbox_head=dict(
-            type='BBoxHeadAVA', background_class=True, in_channels=dims, num_classes=CLASSES),
+            type='BBoxHeadAVA', background_class=True, in_channels=dims, num_classes=CLASSES, dropout_ratio=dropout),
         **copy.deepcopy(common))
     torch.manual_seed(0)
     for parameter in ours.parameters():  # gammas too: a fresh neck's branches do nothing
@@ -92,11 +93,12 @@ def assert_gradients_are_zero(head, x):
 class TestLossAgainstUpstream:
 
     @pytest.mark.parametrize('neck', [True, False], ids=['neck', 'no neck'])
-    @pytest.mark.parametrize('seed', range(6))
+    @pytest.mark.parametrize('seed', range(3))
     @pytest.mark.parametrize('num', [3, 32])
-    def test_same_to_the_bit(self, neck, seed, num):
+    @pytest.mark.parametrize('options', [dict(), dict(dropout=0.5), dict(with_negatives=False)], ids=str)
+    def test_same_to_the_bit(self, neck, seed, num, options):
         """3 RoIs a clip are fewer than it has positive ones, so that the sampler draws."""
-        ours, upstream = make_heads(neck, num)
+        ours, upstream = make_heads(neck, num, **options)
         torch.manual_seed(seed)
         samples, x = [clip(2, 3), clip(1, 5), clip(3, 0)], features(3)
         expected = run_loss(upstream, x, copy.deepcopy(samples), seed)
@@ -106,8 +108,9 @@ class TestLossAgainstUpstream:
         for name, value in expected.items():
             assert torch.equal(actual[name], value), name
 
-    def test_gradients(self):
-        ours, upstream = make_heads()
+    @pytest.mark.parametrize('with_negatives', [True, False])
+    def test_gradients(self, with_negatives):
+        ours, upstream = make_heads(with_negatives=with_negatives)
         torch.manual_seed(1)
         samples, inputs = [clip(2, 3), clip(1, 5)], features(2)
         for head in (upstream, ours):
@@ -120,18 +123,19 @@ class TestLossAgainstUpstream:
 
 class TestRowsThatEnterTheModule:
 
-    def test_positive_ones_alone(self):
-        ours, upstream = make_heads()
+    @pytest.mark.parametrize('with_negatives', [True, False])
+    def test_positive_ones_alone_or_all(self, with_negatives):
+        ours, upstream = make_heads(with_negatives=with_negatives)
         torch.manual_seed(0)
         samples, x = [clip(2, 5), clip(1, 7)], features(2)
         rows, upstream_rows = spy_rows(ours), spy_rows(upstream)
         run_loss(upstream, x, copy.deepcopy(samples))
         run_loss(ours, x, samples)
         assert upstream_rows == [21, 21]  # 3 people, each with 2 proposals close by, and 12 elsewhere
-        assert rows == [9, 9]
+        assert rows == ([21, 21] if with_negatives else [9, 9])
 
     def test_a_drawn_number_of_them(self):
-        ours, _ = make_heads(num=4)
+        ours, _ = make_heads(num=4, with_negatives=False)
         torch.manual_seed(0)
         samples = [clip(3, 5), clip(1, 7)]
         rows = spy_rows(ours)
@@ -274,7 +278,7 @@ class TestHalfPrecision:
         """The head, and a function that runs it in half precision."""
         ours, _ = make_heads(neck)
         ours.bbox_roi_extractor = MODELS.build(
-            dict(type='STSSARoIExtractor', output_size=3, roi_layer_type=layer))
+            dict(type='STSSARoIExtractor', output_size=3, roi_layer_type=layer, with_temporal_pool=False))
         for parameter in ours.parameters():
             nn.init.normal_(parameter, std=0.1)
 

@@ -1,4 +1,4 @@
-"""RoI features that keep time."""
+"""RoI features, of all time steps in one call."""
 from typing import Tuple, Union
 
 import torch
@@ -21,7 +21,7 @@ def mmcv_has_kernel(roi_layer_type: str, device: torch.device) -> bool:
 
 @MODELS.register_module()
 class STSSARoIExtractor(SingleRoIExtractor3D):
-    """:class:`SingleRoIExtractor3D` that keeps the time axis and pools all time steps in one call.
+    """:class:`SingleRoIExtractor3D` that pools all time steps in one call.
 
     The features are pooled in float32 and then take their own type again. Where mmcv has no kernel for the device
     (RoIPool on a CPU, anything on a GPU with an mmcv built for CPUs), plain torch gives the same numbers.
@@ -29,18 +29,27 @@ class STSSARoIExtractor(SingleRoIExtractor3D):
     Args:
         roi_layer_type (str): ``'RoIAlign'`` (MMAction2's) or ``'RoIPool'`` (the paper's). Defaults to ``'RoIAlign'``.
         featmap_stride (int): Pixels a cell of the feature map. Defaults to 16.
-        output_size (int | tuple[int]): Size of an RoI's features, one number or (height, width).
-            Defaults to 7 (our reading).
+        output_size (int | tuple[int]): Size of an RoI's features, one number or (height, width). Our configs set 7
+            (our reading of the paper). Defaults to 16.
         sampling_ratio (int): Samples a bin and axis for RoIAlign; 0: as many as a bin has cells. Defaults to 0.
         pool_mode (str): ``'avg'`` or, with mmcv's kernel only, ``'max'``, for RoIAlign. Defaults to ``'avg'``.
         aligned (bool): RoIAlign without the legacy shift of half a pixel. Defaults to True.
-        with_temporal_pool (bool): Average over time, as upstream does. Defaults to False.
-        **kwargs: ``temporal_pool_mode`` and ``with_global`` of :class:`SingleRoIExtractor3D`.
+        with_temporal_pool (bool): Pool over time first, so that T = 1. Our configs set False: the attention needs time.
+            Defaults to True.
+        temporal_pool_mode (str): ``'avg'`` or ``'max'``. Defaults to ``'avg'``.
+        with_global (bool): Append the pooled features of the whole frame, which doubles the channels.
+            Defaults to False.
+
+    Raises:
+        ValueError: If ``temporal_pool_mode`` is unknown.
     """
 
-    def __init__(self, *args, output_size: Union[int, Tuple[int, int]] = 7, with_temporal_pool: bool = False,
-                 **kwargs) -> None:
-        super().__init__(*args, output_size=_pair(output_size), with_temporal_pool=with_temporal_pool, **kwargs)
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        if self.temporal_pool_mode not in ('avg', 'max'):
+            raise ValueError(f'model.roi_head.bbox_roi_extractor.temporal_pool_mode={self.temporal_pool_mode!r}: '
+                             "expected 'avg' or 'max'")
+        self.output_size = _pair(self.output_size)
 
     def _pool(self, feature: Tensor, rois: Tensor) -> Tensor:
         """(N, C, H, W) and (R, 5) to (R, C, h, w)."""
