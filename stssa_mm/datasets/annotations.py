@@ -64,12 +64,12 @@ def _line_number(path: Path, row: int) -> int:
     return next(itertools.islice(_lines(path), row, None))[0]
 
 
-def _fields(line: str) -> list:
+def split_line(line: str) -> list:
     """The fields of one line of a csv file."""
     return next(csv.reader([line.rstrip('\r')]), []) if '"' in line else line.rstrip('\r').split(',')
 
 
-def _without_blanks(name: str) -> str:
+def without_blanks(name: str) -> str:
     """A name without the blanks around it, and without quotes behind a blank, which a csv reader leaves."""
     name = name.strip()
     return name[1:-1].strip() if len(name) > 1 and name[0] == name[-1] == '"' else name
@@ -105,7 +105,7 @@ def _fault_of_line(fields: list) -> Optional[str]:
 def _raise_first_fault(path: Path, error: Exception) -> None:
     """Go through a file that pandas refused, line by line, and raise a ValueError for the first fault."""
     for number, line in _lines(path):
-        fault = _fault_of_line(_fields(line))
+        fault = _fault_of_line(split_line(line))
         if fault:
             raise ValueError(f'{path}:{number}: {fault}')
     raise ValueError(f'{path}: {error}')
@@ -158,7 +158,7 @@ def _read_rows(path: Path, detections: bool) -> Rows:
     _first(path, np.isinf(numbers).any(1), numbers, 'expected finite numbers')
     numbers[:, 0] = numbers[:, 0].round(DIGITS)
     raw = table[0].cat.categories.to_numpy().astype(str)
-    names = np.array([_without_blanks(name) for name in raw.tolist()], raw.dtype)
+    names = np.array([without_blanks(name) for name in raw.tolist()], raw.dtype)
     codes = table[0].cat.codes.to_numpy()
     videos, number = np.unique(names, return_inverse=True)  # pandas gives them as they first come up
     video = number[codes]
@@ -266,7 +266,7 @@ def read_exclusions(path: Path) -> Tuple[np.ndarray, np.ndarray]:
     """
     videos, timestamps = [], []
     for number, line in _lines(path):
-        video, *timestamp = map(_without_blanks, _fields(line))
+        video, *timestamp = map(without_blanks, split_line(line))
         try:
             timestamps.append(round(float(timestamp[0]), DIGITS) if len(timestamp) == 1 else np.nan)
         except ValueError:

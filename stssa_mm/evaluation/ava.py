@@ -177,7 +177,7 @@ def video_map_of_files(ground_truth: Path, detections: Path, label_map: Path, st
         fractions = rows.timestamp[rows.timestamp % 1 != 0]
         if len(fractions):
             raise ValueError(f'{path}: timestamp {fractions[0]:g}: tubes need whole numbers')
-        keep = np.isin(rows.label, classes)
+        keep = np.isin(rows.label, classes) & (rows.box[:, 2:] > rows.box[:, :2]).all(1)
         last = rows.score if rows is found else rows.person
         columns.append([column[keep] for column in (rows.videos[rows.video], rows.timestamp.astype(np.int64), rows.box,
                                                     rows.label, last)])

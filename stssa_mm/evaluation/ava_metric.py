@@ -1,6 +1,6 @@
 """Frame-mAP of AVA-form data as a metric of MMEngine."""
-import csv
 import os.path as osp
+from collections import Counter
 from pathlib import Path
 from typing import Optional, Sequence
 
@@ -15,7 +15,7 @@ from rich.table import Table
 from stssa_mm.datasets.annotations import Rows, read_annotations, read_exclusions, read_label_map
 from stssa_mm.registry import METRICS
 
-from .ava import evaluate_rows, group_means
+from .ava import AVA_GROUPS, evaluate_rows, group_means
 from .result import EvaluationResult
 
 
@@ -32,11 +32,15 @@ def result_table(result: EvaluationResult) -> str:
 
 
 def result_line(result: EvaluationResult) -> str:
-    """Text: the mAP, and by what rule over what it was computed."""
+    """Text: the mAP, by what rule over what it was computed, and what chance reaches, where that is known."""
     values = ', '.join(f'frame-mAP@{iou:g}: {result.mean_ap(iou):.4f}' for iou in result.iou)
     summary = result.summary()
-    return (f'{values} (rule {result.rule}: {summary["num_classes"]} of {len(result.class_ids)} classes count, '
+    line = (f'{values} (rule {result.rule}: {summary["num_classes"]} of {len(result.class_ids)} classes count, '
             f'{result.num_key_frames} key frames)')
+    if result.chance is None:
+        return line
+    return (f'{line}; frame-mAP@{result.iou[0]:g} of the same boxes with random scores: {result.chance:.4f}, in the '
+            f'best order: at most {result.upper_bound:.4f}')
 
 
 @METRICS.register_module()
@@ -44,7 +48,7 @@ class STSSAAVAMetric(AVAMetric):
     """:class:`AVAMetric` by a rule of your choice: fast, without rounding, worker processes and files left behind.
 
     Gives ``mAP/overall``, and ``mAP/person_movement``, ``mAP/object_manipulation`` and ``mAP/person_interaction`` where
-    the label map is AVA's.
+    the label map is AVA's. Logs beside it what random scores of the same boxes reach.
 
     Args:
         ann_file (str, optional): Annotation csv. None: there is nothing to compare with; the detections are written to
@@ -54,7 +58,8 @@ class STSSAAVAMetric(AVAMetric):
         rule (str): See :func:`~stssa_mm.evaluation.frame_map.frame_map`. Defaults to ``'activitynet'``.
         iou (Sequence[float]): Thresholds; ``mAP/overall`` is at the first, the others are ``mAP/overall@<iou>``.
             Defaults to (0.5,).
-        per_class (bool): Also give the AP of each class as ``mAP/<name>``. Defaults to False.
+        per_class (bool): Also give the AP of each class as ``mAP/<name>``; as ``mAP/<name> (<id>)`` where another
+            class or one of the values above has that name. Defaults to False.
         out_dir (str, optional): Folder to write ``detections.csv``, ``result.json`` and its matches into, for
             tools/evaluate.py and tools/compare_runs.py. Defaults to None.
         collect_device (str): How results are gathered from several processes: ``'gpu'`` through the process group, also
@@ -108,10 +113,18 @@ class STSSAAVAMetric(AVAMetric):
             data_batch: Not used.
             data_samples (Sequence[dict]): With ``video_id``, ``timestamp`` and ``pred_instances``: ``bboxes`` (n, 4),
                 relative, and ``scores`` (n, num_classes).
+
+        Raises:
+            ValueError: If a box or score is nan.
         """
         for sample in data_samples:
             boxes, scores = (np.asarray(sample['pred_instances'][key].detach().cpu().float())
                              for key in ('bboxes', 'scores'))
+            if np.isnan(boxes).any() or np.isnan(scores).any():
+                raise ValueError(f'key frame {sample["video_id"]},{sample["timestamp"]}: the model gives nan as a box '
+                                 'or score: has the training diverged? Take an earlier checkpoint')
+            # The numbers that a file of these detections says, so that it gives the same mAP.
+            boxes = boxes.astype(str).astype(np.float64)
             person, label = np.nonzero(scores[:, 1:] > self.action_thr)
             self.results.append(dict(
                 video_id=sample['video_id'],
@@ -150,7 +163,8 @@ class STSSAAVAMetric(AVAMetric):
         if self.ground_truth is None:
             MMLogger.get_current_instance().info(f'{len(rows.score)} detections: {self.out_dir}/detections.csv')
             return {}
-        result, notes = evaluate_rows(self.ground_truth, rows, self.classes, self.excluded, self.iou, self.rule)
+        result, notes = evaluate_rows(self.ground_truth, rows, self.classes, self.excluded, self.iou, self.rule,
+                                      chance=True)
         logger = MMLogger.get_current_instance()
         for note in notes:
             logger.info(note)
@@ -159,15 +173,17 @@ class STSSAAVAMetric(AVAMetric):
         metrics.update({f'overall@{iou:g}': result.mean_ap(iou) for iou in self.iou[1:]})
         metrics.update(group_means(result))
         if self.per_class:
-            metrics.update(zip(result.names, result.ap[0].tolist()))
+            taken = Counter((*result.names, 'overall', *(f'overall@{iou:g}' for iou in self.iou), *AVA_GROUPS))
+            metrics.update((name if taken[name] == 1 else f'{name} ({label})', ap)
+                           for label, name, ap in zip(result.class_ids, result.names, result.ap[0].tolist()))
         if self.out_dir:
             result.save(Path(self.out_dir, 'result.json'))
         return metrics
 
 
 def write_detections(path: Path, rows: Rows) -> None:
-    """Write detections as csv: video, timestamp, x1, y1, x2, y2, label, score, with all digits of float32."""
+    """Write detections as csv: video, timestamp, x1, y1, x2, y2, label, score, with all digits."""
     path.parent.mkdir(parents=True, exist_ok=True)
     timestamp = rows.timestamp.astype(int) if (rows.timestamp % 1 == 0).all() else rows.timestamp
     columns = [rows.videos[rows.video], timestamp, *rows.box.T, rows.label, rows.score]
-    pd.DataFrame(dict(enumerate(columns))).to_csv(path, header=False, index=False, quoting=csv.QUOTE_NONE)
+    pd.DataFrame(dict(enumerate(columns))).to_csv(path, header=False, index=False)

@@ -21,10 +21,9 @@ class Chance(NamedTuple):
 
 def random_scores(frame: np.ndarray,
                   label: np.ndarray,
-                  overlap: np.ndarray,
+                  found: np.ndarray,
                   match: np.ndarray,
                   num_gt: np.ndarray,
-                  threshold: float,
                   capacity: Optional[int] = None,
                   counted: Optional[np.ndarray] = None) -> Chance:
     """mAP of labelled boxes under uniform random scores, the mean of 5 draws from a fixed seed.
@@ -32,11 +31,10 @@ def random_scores(frame: np.ndarray,
     Args:
         frame (np.ndarray): (N,) key frame of each labelled box.
         label (np.ndarray): (N,) class, from 0 to K - 1.
-        overlap (np.ndarray): (N,) IoU with the annotated box of its frame and class that overlaps most.
-        match (np.ndarray): (N,) which annotated box that is.
+        found (np.ndarray): (M,) the rows that overlap an annotated box of their frame and class enough.
+        match (np.ndarray): (M,) which annotated box each of them overlaps most.
         num_gt (np.ndarray): (K,) annotated boxes of each class; a class without is outside the mean.
-        threshold (float): IoU from which a box can be a true positive.
-        capacity (int, optional): Labelled boxes of a frame that count. Defaults to all.
+        capacity (int, optional): Labelled boxes of a frame that count, those of highest score. Defaults to all.
         counted (np.ndarray, optional): (N,) bool, False for boxes that take a place under the cap and are then dropped.
             Defaults to all True.
 
@@ -46,7 +44,6 @@ def random_scores(frame: np.ndarray,
     classes = np.flatnonzero(num_gt)
     if not len(classes):
         return Chance(float('nan'), float('nan'))
-    found = np.flatnonzero(overlap >= threshold)
     groups = _over_full(frame, capacity)
     draws = np.random.default_rng(SEED)
     values = []
@@ -54,11 +51,11 @@ def random_scores(frame: np.ndarray,
         score = draws.random(len(frame))
         kept = np.ones(len(frame), bool) if counted is None else counted.copy()
         for rows in groups:
-            values_of = score[rows]
-            lowest = np.partition(values_of, -capacity, axis=1)[:, -capacity]
-            kept[rows[values_of < lowest[:, None]]] = False
+            of_frame = score[rows]
+            lowest = np.partition(of_frame, -capacity, axis=1)[:, -capacity]
+            kept[rows[of_frame < lowest[:, None]]] = False
         values.append(_mean_ap(label, score, kept, found, match, num_gt, classes))
-    reached = np.bincount(label[found[np.unique(match[found], return_index=True)[1]]], minlength=len(num_gt))
+    reached = np.bincount(label[found[np.unique(match, return_index=True)[1]]], minlength=len(num_gt))
     return Chance(float(np.mean(values)), float((reached[classes] / num_gt[classes]).mean()))
 
 
@@ -74,10 +71,11 @@ def _over_full(frame: np.ndarray, capacity: Optional[int]) -> list:
 
 def _mean_ap(label: np.ndarray, score: np.ndarray, kept: np.ndarray, found: np.ndarray, match: np.ndarray,
              num_gt: np.ndarray, classes: np.ndarray) -> float:
-    """mAP of different scores below 1. ``found`` (M,): the rows that can be true positives."""
-    found = found[kept[found]]
-    found = found[np.argsort(-score[found])]
-    positive = found[np.sort(np.unique(match[found], return_index=True)[1])]  # by falling score
+    """mAP of different scores below 1."""
+    order = np.argsort(-score[found])
+    order = order[kept[found[order]]]
+    # Of the boxes that find the same annotated one the best is the true positive; by falling score.
+    positive = found[order[np.sort(np.unique(match[order], return_index=True)[1])]]
     # One sort ranks all classes: a box's rank is the number of boxes of its class that are not below it.
     ranked = np.sort((label + score)[kept])
     of = label[positive]

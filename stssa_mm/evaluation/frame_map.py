@@ -151,9 +151,12 @@ def frame_map(ground_truth: Boxes,
     annotated = annotated.take(sort_by(annotated.score) if mmaction2 else official_order(*annotated))
     overlap, match = best_overlaps(detections, annotated, num_frames)
     has_area = (detections.box[:, 2:] > detections.box[:, :2]).all(1) | mmaction2
-    in_mean = num_gt * np.isin(np.arange(len(class_ids)), detections.label) if mmaction2 else num_gt
-    random = random_scores(detections.frame, detections.label, np.where(has_area, overlap, 0), match, in_mean, iou[0],
-                           None if mmaction2 else CAPACITY, has_area) if chance else None
+    random = None
+    if chance:
+        found = np.flatnonzero((overlap >= iou[0]) & has_area)
+        in_mean = num_gt * np.isin(np.arange(len(class_ids)), detections.label) if mmaction2 else num_gt
+        random = random_scores(detections.frame, detections.label, found, match[found], in_mean,
+                               None if mmaction2 else CAPACITY, has_area)
     if mmaction2:
         place = np.zeros(num_frames, np.int64)
         place[everywhere.frame] = first_appearance(everywhere.frame)

@@ -17,10 +17,12 @@ def sort_by(score: np.ndarray, *keys: np.ndarray) -> np.ndarray:
 
 def first_appearance(frame: np.ndarray) -> np.ndarray:
     """(N,) the place of each row's frame in the order in which the rows first name the frames."""
-    frames, first, inverse = np.unique(frame, return_index=True, return_inverse=True)
-    place = np.empty(len(frames), np.int64)
-    place[np.argsort(first)] = np.arange(len(frames))
-    return place[inverse]
+    last = len(frame) - 1
+    first = np.full(int(frame.max(initial=-1)) + 1, last + 1)
+    first[frame[::-1]] = np.arange(last, -1, -1)  # of equal indices the last one assigned stays
+    place = np.empty(len(first), np.int64)
+    place[np.argsort(first, kind='stable')] = np.arange(len(first))
+    return place[frame]
 
 
 def official_order(frame: np.ndarray, box: np.ndarray, label: np.ndarray, score: np.ndarray,
@@ -46,7 +48,8 @@ def official_order(frame: np.ndarray, box: np.ndarray, label: np.ndarray, score:
     place = first_appearance(frame)
     order = sort_by(score, place)
     in_order = place[order]
-    rank = np.arange(len(order)) - np.searchsorted(in_order, in_order)
+    count = np.bincount(in_order)
+    rank = np.arange(len(order)) - (np.cumsum(count) - count)[in_order]
     undecided = _undecided(in_order, label[order], score[order], rank, capacity)
     by_score = order[(rank < capacity) & ~undecided[in_order]]
     rows = np.flatnonzero(undecided[place])
