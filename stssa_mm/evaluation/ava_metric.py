@@ -39,8 +39,8 @@ def result_line(result: EvaluationResult) -> str:
             f'{result.num_key_frames} key frames)')
     if result.chance is None:
         return line
-    return (f'{line}; frame-mAP@{result.iou[0]:g} of the same boxes with random scores: {result.chance:.4f}, in the '
-            f'best order: at most {result.upper_bound:.4f}')
+    return (f'{line}\nthe same boxes with random scores: frame-mAP@{result.iou[0]:g} {result.chance:.4f}; in the best '
+            f'order: at most {result.upper_bound:.4f}')
 
 
 @METRICS.register_module()
