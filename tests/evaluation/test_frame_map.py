@@ -166,6 +166,9 @@ def test_at_the_cap_the_first_stay_and_only_a_higher_score_replaces_the_smallest
     assert higher.mean_ap() == 1 and higher.num_det.tolist() == [1, 49, 0]
     # Of equal scores the lowest class is the smallest, wherever it stands.
     assert evaluate([(0, LEFT, 1)], [*many[:49], (0, LEFT, 1, 0.5), (0, RIGHT, 3, 0.6)]).mean_ap() == 0
+    different = [(0, RIGHT, 3, 0.6 + i / 100) for i in range(49)]
+    rows = [(0, LEFT, 1, 0.5), (0, LEFT, 4, 0.5), *different]
+    assert evaluate([(0, LEFT, 1), (0, LEFT, 4)], rows).ap[0].tolist()[::2] == [0, 1]
 
 
 @pytest.mark.parametrize(('box', 'kept'), [([0.2, 0, 0.2, 1], False), ([0, 1, 1, 1], False), ([0, 0, 1e-9, 1], True)])
