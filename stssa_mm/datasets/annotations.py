@@ -1,4 +1,5 @@
 """Reading files in AVA's formats, and saying what is wrong with them. No torch."""
+import csv
 import itertools
 import math
 import mmap
@@ -11,10 +12,12 @@ import pandas as pd
 
 COLUMNS = ('video', 'timestamp', 'x1', 'y1', 'x2', 'y2', 'label')
 # A ninth column is read as well, to find rows that are too long.
-READ = dict(header=None, names=range(9), encoding='utf-8-sig', quoting=3, keep_default_na=False,
+READ = dict(header=None, names=range(9), encoding='utf-8-sig', keep_default_na=False,
             na_values={column: [''] for column in range(1, 9)},
             dtype={0: 'category', **dict.fromkeys(range(1, 9), float)})
 PIXELS = 2  # a coordinate above it is taken for pixels
+MARGIN = 0.01  # annotated boxes may reach so far outside the frame, and are clipped
+DIGITS = 6  # of timestamps after the point, as in the official script: equal ones name the same key frame
 
 
 class Rows(NamedTuple):
@@ -61,6 +64,17 @@ def _line_number(path: Path, row: int) -> int:
     return next(itertools.islice(_lines(path), row, None))[0]
 
 
+def split_line(line: str) -> list:
+    """The fields of one line of a csv file."""
+    return next(csv.reader([line.rstrip('\r')]), []) if '"' in line else line.rstrip('\r').split(',')
+
+
+def without_blanks(name: str) -> str:
+    """A name without the blanks around it, and without quotes behind a blank, which a csv reader leaves."""
+    name = name.strip()
+    return name[1:-1].strip() if len(name) > 1 and name[0] == name[-1] == '"' else name
+
+
 def _first(path: Path, bad: np.ndarray, values: np.ndarray, what: str) -> None:
     """Raise a ValueError for the first row of the mask ``bad`` (N,), if there is one."""
     if bad.any():
@@ -91,7 +105,7 @@ def _fault_of_line(fields: list) -> Optional[str]:
 def _raise_first_fault(path: Path, error: Exception) -> None:
     """Go through a file that pandas refused, line by line, and raise a ValueError for the first fault."""
     for number, line in _lines(path):
-        fault = _fault_of_line(line.rstrip('\r').split(','))
+        fault = _fault_of_line(split_line(line))
         if fault:
             raise ValueError(f'{path}:{number}: {fault}')
     raise ValueError(f'{path}: {error}')
@@ -105,19 +119,32 @@ def _read_table(path: Path) -> Tuple[pd.DataFrame, Tuple[str, ...]]:
         if not file.read(1):
             raise ValueError(f'{path}: the file is empty')
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            cut, nul = data[-1:] not in b'\r\n', data.find(b'\0')
+            cut, nul, quoted = data[-1:] not in b'\r\n', data.find(b'\0'), data.find(b'"') >= 0
     if nul >= 0:  # at which pandas would end a field
         raise ValueError(f'{path}: no text (a zero byte at byte {nul}): expected a csv file')
     try:
-        table = pd.read_csv(path, **READ)
+        table = pd.read_csv(path, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, **READ)
     except (ValueError, OverflowError, pd.errors.ParserError) as error:  # UnicodeDecodeError is a ValueError
         _raise_first_fault(path, error)
     if not len(table):
         raise ValueError(f'{path}: the file holds blank lines only')
+    if quoted and table[0].cat.categories.str.contains('\n').any():  # the quote of one line, closed in another
+        _raise_first_fault(path, ValueError('a quote is not closed in its line'))
     # pandas makes an index of the first columns of a file whose first row is too long.
     if table[8].notna().any() or table[1].isna().any() or not isinstance(table.index, pd.RangeIndex):
         _raise_first_fault(path, ValueError('rows with a wrong number of columns'))
     return table, (f'{path}: the last line has no line end: is the file cut off?', ) if cut else ()
+
+
+def _repeated(video: np.ndarray, numbers: np.ndarray) -> int:
+    """How many rows are the same as an earlier one: of videos (N,) and numbers (N, C)."""
+    # Equal rows have equal sums, which are faster to compare than rows.
+    factors = np.random.default_rng(0).integers(1, 2**63, numbers.shape[1] + 1, np.uint64) * np.uint64(2) + np.uint64(1)
+    sums = video.astype(np.uint64) * factors[0]
+    for column, factor in zip(numbers.T, factors[1:]):
+        sums += np.ascontiguousarray(column).view(np.uint64) * factor
+    rows = np.flatnonzero(pd.Series(sums).duplicated(keep=False))
+    return int(pd.DataFrame(numbers[rows]).assign(video=video[rows]).duplicated().sum())
 
 
 def _read_rows(path: Path, detections: bool) -> Rows:
@@ -129,9 +156,15 @@ def _read_rows(path: Path, detections: bool) -> Rows:
     if (blank.any(1) & ~empty).any() or (empty & ~missing).any():
         _raise_first_fault(path, ValueError('a row has empty fields'))
     _first(path, np.isinf(numbers).any(1), numbers, 'expected finite numbers')
-    names = table[0].cat.categories.to_numpy().astype(str)
+    numbers[:, 0] = numbers[:, 0].round(DIGITS)
+    raw = table[0].cat.categories.to_numpy().astype(str)
+    names = np.array([without_blanks(name) for name in raw.tolist()], raw.dtype)
+    codes = table[0].cat.codes.to_numpy()
     videos, number = np.unique(names, return_inverse=True)  # pandas gives them as they first come up
-    video = number[table[0].cat.codes.to_numpy()]
+    video = number[codes]
+    if (names != raw).any():
+        notes += (f'{path}: blanks around the name of the video in {int((names != raw)[codes].sum())} rows: taken '
+                  'off', )
     _first(path, videos[video] == '', numbers[:, 0], 'the name of the video is missing')
     if (missing & ~empty).any() and not missing.all():
         _first(path, missing & ~empty, table[0].astype(object).to_numpy(),
@@ -142,7 +175,10 @@ def _read_rows(path: Path, detections: bool) -> Rows:
     box = numbers[:, 1:5]
     _first(path, (np.abs(box) > PIXELS).any(1), box,
            'expected a box x1,y1,x2,y2 relative to the frame (0 to 1): divide pixels by width and height')
-    _first(path, (box[:, 2] <= box[:, 0]) | (box[:, 3] <= box[:, 1]), box, 'expected x1 < x2 and y1 < y2')
+    if detections:  # boxes without area are the evaluation's to count
+        _first(path, (box[:, 2:] < box[:, :2]).any(1), box, 'expected x1 <= x2 and y1 <= y2')
+    else:
+        _first(path, (box[:, 2:] <= box[:, :2]).any(1), box, 'expected x1 < x2 and y1 < y2')
     outside = (box < 0).any(1) | (box > 1).any(1)
     last = numbers[:, 6]
     if detections:
@@ -155,7 +191,16 @@ def _read_rows(path: Path, detections: bool) -> Rows:
         if (missing & ~empty).any():
             notes += (f'{path}: 7 columns, so every detection has score 1', )
     else:
-        _first(path, outside, box, 'expected a box x1,y1,x2,y2 within the frame (0 to 1)')
+        inside = box.clip(0, 1)
+        far = (np.abs(box - inside) > MARGIN * (1 + 1e-9)).any(1) | (inside[:, 2:] <= inside[:, :2]).any(1)
+        _first(path, far, box, 'expected a box x1,y1,x2,y2 within the frame (0 to 1)')
+        if outside.any():
+            box = inside
+            notes += (f'{path}: {int(outside.sum())} boxes reach up to {MARGIN} outside the frame (0 to 1): clipped', )
+        repeated = _repeated(video, numbers)
+        if repeated:
+            notes += (f'{path}: {repeated} rows repeat an earlier one: in the evaluation each counts, as in the '
+                      'official script', )
         _first(path, ~missing & (last != np.round(last)), last,
                'expected a person id, a whole number: is this a file of detections?')
     keep = ~empty if empty.any() else slice(None)
@@ -176,7 +221,9 @@ def _read_rows(path: Path, detections: bool) -> Rows:
 def read_annotations(path: Path) -> Rows:
     """Read a ground-truth csv: video, timestamp, x1, y1, x2, y2, label and perhaps a person id.
 
-    A row "video,timestamp" is a key frame with nobody in it. Blank lines and a byte-order mark are fine.
+    A row "video,timestamp" is a key frame with nobody in it. Timestamps are rounded to 6 digits: equal ones are the
+    same key frame. Boxes that reach up to 0.01 outside the frame are clipped. Blank lines, a byte-order mark, fields in
+    quotes and blanks around names are fine. Clipped boxes, blanks and rows that repeat another are counted in a note.
 
     Args:
         path (Path): The file.
@@ -191,8 +238,8 @@ def read_annotations(path: Path) -> Rows:
 def read_detections(path: Path) -> Rows:
     """Read a csv of detections: video, timestamp, x1, y1, x2, y2, label and score.
 
-    Boxes that reach outside the frame and scores outside 0 to 1 are kept and noted; without the last column each score
-    is 1, as in the official script.
+    Boxes that reach outside the frame and scores outside 0 to 1 are kept and noted, boxes without area are kept;
+    without the last column each score is 1, as in the official script.
 
     Args:
         path (Path): The file. An empty one holds no detection.
@@ -219,9 +266,9 @@ def read_exclusions(path: Path) -> Tuple[np.ndarray, np.ndarray]:
     """
     videos, timestamps = [], []
     for number, line in _lines(path):
-        video, _, timestamp = line.strip().partition(',')
+        video, *timestamp = map(without_blanks, split_line(line))
         try:
-            timestamps.append(float(timestamp))
+            timestamps.append(round(float(timestamp[0]), DIGITS) if len(timestamp) == 1 else np.nan)
         except ValueError:
             timestamps.append(np.nan)
         if not video or not np.isfinite(timestamps[-1]):

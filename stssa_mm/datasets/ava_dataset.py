@@ -129,6 +129,9 @@ class STSSAAVADataset(AVADataset):
             self.missing = np.array([key not in proposals for key in keys], bool)
             self.proposals = select_proposals(proposals, keys, self.person_det_score_thr, self.num_max_proposals,
                                               self.proposal_file)
+            if self.proposals.without_area:
+                MMLogger.get_current_instance().info(f'{self.proposal_file}: {self.proposals.without_area} proposals '
+                                                     'have no area: dropped')
         self._infos = self._video_infos()
         self._files: Dict[str, str] = {}
         if not self.use_frames and self.video_suffix is None:

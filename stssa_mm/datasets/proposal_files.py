@@ -9,6 +9,8 @@ import numpy as np
 
 from stssa_mm.files.plain_pickle import PlainUnpickler
 
+from .annotations import DIGITS, split_line, without_blanks
+
 
 class Proposals(NamedTuple):
     """The proposals of F key frames as columns, P boxes in all. Read only: copies share the arrays.
@@ -17,10 +19,12 @@ class Proposals(NamedTuple):
         start (np.ndarray): (F + 1,) the boxes of key frame f are start[f] to start[f + 1].
         box (np.ndarray): (P, 4) x1, y1, x2, y2, relative.
         score (np.ndarray): (P,); nan where the file has none.
+        without_area (int): Boxes of these key frames that were dropped, as they have no area.
     """
     start: np.ndarray
     box: np.ndarray
     score: np.ndarray
+    without_area: int = 0
 
     def __deepcopy__(self, memo: dict) -> 'Proposals':
         return self
@@ -33,19 +37,22 @@ class Proposals(NamedTuple):
 
 
 def key_of(video: str, timestamp: float) -> str:
-    """What names a key frame in proposal files and ``img_key``: 'video,0902'; 'video,902.5' if it is not whole."""
-    return f'{video},{int(timestamp):04d}' if timestamp == int(timestamp) else f'{video},{float(timestamp)!r}'
+    """What names a key frame in proposal files and ``img_key``: 'video,0902'; 'video,902.5' if it is not whole, rounded
+    to 6 digits."""
+    timestamp = round(float(timestamp), DIGITS)
+    return f'{video},{int(timestamp):04d}' if timestamp == int(timestamp) else f'{video},{timestamp!r}'
 
 
 def split_key(key: str) -> Tuple[str, float]:
-    """Video and timestamp of a key.
+    """Video, without blanks around it, and timestamp of a key, rounded to 6 digits.
 
     Raises:
         ValueError: If it is none.
     """
     video, _, timestamp = key.rpartition(',')
+    video = without_blanks(video)
     try:
-        value = float(timestamp)
+        value = round(float(timestamp), DIGITS)
     except ValueError:
         value = float('nan')
     if not video or not np.isfinite(value):
@@ -75,7 +82,7 @@ def _read_csv(path: Path) -> dict:
     for number, line in enumerate(path.read_text(encoding='utf-8-sig').splitlines(), 1):
         if not line.strip():
             continue
-        fields = line.split(',')
+        fields = split_line(line)
         try:
             numbers = [float(field) for field in fields[1:]]
         except ValueError:
@@ -83,8 +90,9 @@ def _read_csv(path: Path) -> dict:
         if len(numbers) not in (1, 5, 6):
             raise ValueError(f'{path}:{number}: {line!r}: expected video,timestamp,x1,y1,x2,y2 and perhaps a score, or '
                              'video,timestamp where nobody was found')
-        boxes.setdefault(key_of(fields[0], numbers[0]), []).extend([numbers[1:]] if len(numbers) > 1 else [])
-        if len({len(row) for row in boxes[key_of(fields[0], numbers[0])]}) > 1:
+        key = key_of(without_blanks(fields[0]), numbers[0])
+        boxes.setdefault(key, []).extend([numbers[1:]] if len(numbers) > 1 else [])
+        if len({len(row) for row in boxes[key]}) > 1:
             raise ValueError(f'{path}:{number}: {line!r}: expected as many columns as in the other boxes of this frame')
     return {key: np.array(rows, float).reshape(len(rows), -1) if rows else np.zeros((0, 5))
             for key, rows in boxes.items()}
@@ -158,7 +166,7 @@ def _check(path: Path, keys: Sequence[str], start: np.ndarray, box: np.ndarray, 
 
 def select_proposals(proposals: Dict[str, np.ndarray], keys: Sequence[str], score_thr: float, max_boxes: int,
                      path: Path) -> Proposals:
-    """The proposals of some key frames that a dataset uses.
+    """The proposals of some key frames that a dataset uses. Boxes without area are dropped and counted.
 
     Args:
         proposals (dict[str, np.ndarray]): Of :func:`read_proposals`.
@@ -172,8 +180,11 @@ def select_proposals(proposals: Dict[str, np.ndarray], keys: Sequence[str], scor
     """
     none = np.zeros((0, 4), np.float16)
     box, score, start = _columns([proposals.get(key, none) for key in keys])
-    count = np.diff(start)
-    frame = np.repeat(np.arange(len(keys)), count)
+    frame = np.repeat(np.arange(len(keys)), np.diff(start))
+    has_area = (box[:, 2:] > box[:, :2]).all(1)
+    box, score, frame = box[has_area], score[has_area], frame[has_area]
+    count = np.bincount(frame, minlength=len(keys))
+    start = np.concatenate([[0], np.cumsum(count)])
     best = np.maximum.reduceat(score, start[:-1][count > 0]) if len(score) else score
     threshold = np.repeat(np.minimum(best, score.dtype.type(score_thr)), count[count > 0])
     keep = np.isnan(score) | (score >= threshold)
@@ -183,4 +194,4 @@ def select_proposals(proposals: Dict[str, np.ndarray], keys: Sequence[str], scor
     start = np.concatenate([[0], np.cumsum(np.bincount(frame[keep], minlength=len(keys)))])
     _check(path, keys, start, box, ((box < 0) | (box > 1)).any(1),
            'expected a box relative to the frame (0 to 1): divide pixels by width and height')
-    return Proposals(start, box, score)
+    return Proposals(start, box, score, int((~has_area).sum()))

@@ -7,6 +7,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 from tqdm import tqdm
 
+from .annotations import split_line
 from .converters.ava_form import check_proposal_suffix, write_proposals
 from .person_detectors import PersonDetector, select_people
 from .proposal_files import key_of, split_key
@@ -57,7 +58,7 @@ def read_key_frames(file: Path) -> List[Tuple[str, float]]:
     for number, line in enumerate(Path(file).read_text(encoding='utf-8-sig').splitlines(), 1):
         if not line.strip():
             continue
-        video, timestamp, *_ = [*(part.strip() for part in line.split(',')), '']
+        video, timestamp, *_ = [*split_line(line), '']
         try:
             found[split_key(f'{video},{timestamp}')] = None
         except ValueError:

@@ -65,7 +65,8 @@ def evaluate_rows(ground_truth: Rows,
                   classes: Mapping[int, str],
                   excluded: Optional[Tuple[np.ndarray, np.ndarray]] = None,
                   iou: Sequence[float] = (0.5, ),
-                  rule: str = 'activitynet') -> Tuple[EvaluationResult, Tuple[str, ...]]:
+                  rule: str = 'activitynet',
+                  chance: bool = False) -> Tuple[EvaluationResult, Tuple[str, ...]]:
     """Frame-mAP of rows that have been read.
 
     Args:
@@ -75,6 +76,7 @@ def evaluate_rows(ground_truth: Rows,
         excluded (tuple[np.ndarray], optional): Videos and timestamps of excluded key frames. Defaults to none.
         iou (Sequence[float]): Thresholds. Defaults to (0.5,).
         rule (str): See :func:`~stssa_mm.evaluation.frame_map.frame_map`. Defaults to ``'activitynet'``.
+        chance (bool): Also compute what random scores of the same boxes reach. Defaults to False.
 
     Returns:
         tuple: The :class:`EvaluationResult`, and notes (str) on what was left out and what is unusual.
@@ -107,11 +109,18 @@ def evaluate_rows(ground_truth: Rows,
         notes.append(f'{int(lost.sum())} of {len(lost)} detections lie on key frames that the ground truth does not '
                      f'list, such as {detections.videos[detections.video[index]]},{detections.timestamp[index]:g}: '
                      'left out')
+    # The official script and MMAction2 take the person id for a score, which orders the annotated boxes of a frame.
+    person = ground_truth.score if ground_truth.person is None else ground_truth.person
     result = frame_map(
-        Boxes(frames.of_ground_truth, ground_truth.box, ground_truth.label, ground_truth.score),
+        Boxes(frames.of_ground_truth, ground_truth.box, ground_truth.label, person),
         Boxes(frame, detections.box, detections.label, detections.score), classes, frames.video, frames.videos, mask,
-        iou, rule)
-    dropped = int((np.isin(detections.label, list(classes)) & ~lost).sum() - result.num_det.sum())
+        iou, rule, chance)
+    known = np.isin(detections.label, list(classes)) & ~lost
+    flat = known & (detections.box[:, 2:] <= detections.box[:, :2]).any(1)
+    if flat.any():
+        notes.append(f'{int(flat.sum())} of {len(flat)} detections have no area: '
+                     + ('counted as false, as in MMAction2' if rule == 'mmaction2' else 'dropped'))
+    dropped = int((known & ~flat if rule == 'activitynet' else known).sum() - result.num_det.sum())
     if dropped:
         notes.append(f'{dropped} more detections do not count by the rule {rule}: beyond its cap, or on key frames '
                      'that are excluded or without a box of these classes')
@@ -123,7 +132,8 @@ def evaluate_files(ground_truth: Path,
                    label_map: Path,
                    exclude: Optional[Path] = None,
                    iou: Sequence[float] = (0.5, ),
-                   rule: str = 'activitynet') -> Tuple[EvaluationResult, Tuple[str, ...]]:
+                   rule: str = 'activitynet',
+                   chance: bool = False) -> Tuple[EvaluationResult, Tuple[str, ...]]:
     """Frame-mAP of files in AVA's form: :func:`evaluate_rows` of what is in them.
 
     Args:
@@ -133,6 +143,7 @@ def evaluate_files(ground_truth: Path,
         exclude (Path, optional): Csv of excluded key frames. Defaults to none.
         iou (Sequence[float]): Thresholds. Defaults to (0.5,).
         rule (str): ``'activitynet'`` or ``'mmaction2'``. Defaults to ``'activitynet'``.
+        chance (bool): As in :func:`evaluate_rows`. Defaults to False.
 
     Raises:
         FileNotFoundError: If a file is not there.
@@ -140,7 +151,8 @@ def evaluate_files(ground_truth: Path,
     """
     classes = read_label_map(label_map)
     excluded = read_exclusions(exclude) if exclude else None
-    return evaluate_rows(read_annotations(ground_truth), read_detections(detections), classes, excluded, iou, rule)
+    return evaluate_rows(read_annotations(ground_truth), read_detections(detections), classes, excluded, iou, rule,
+                         chance)
 
 
 def video_map_of_files(ground_truth: Path, detections: Path, label_map: Path, step: int = 1, min_length: int = 1,
@@ -173,7 +185,7 @@ def video_map_of_files(ground_truth: Path, detections: Path, label_map: Path, st
         fractions = rows.timestamp[rows.timestamp % 1 != 0]
         if len(fractions):
             raise ValueError(f'{path}: timestamp {fractions[0]:g}: tubes need whole numbers')
-        keep = np.isin(rows.label, classes)
+        keep = np.isin(rows.label, classes) & (rows.box[:, 2:] > rows.box[:, :2]).all(1)
         last = rows.score if rows is found else rows.person
         columns.append([column[keep] for column in (rows.videos[rows.video], rows.timestamp.astype(np.int64), rows.box,
                                                     rows.label, last)])

@@ -1,6 +1,6 @@
 """Frame-mAP of AVA-form data as a metric of MMEngine."""
-import csv
 import os.path as osp
+from collections import Counter
 from pathlib import Path
 from typing import Optional, Sequence, Tuple
 
@@ -15,7 +15,7 @@ from rich.table import Table
 from stssa_mm.datasets.annotations import Rows, read_annotations, read_exclusions, read_label_map
 from stssa_mm.registry import METRICS
 
-from .ava import evaluate_rows, group_means
+from .ava import AVA_GROUPS, evaluate_rows, group_means
 from .result import EvaluationResult, whole_file
 from .result_files import NAME
 
@@ -36,11 +36,15 @@ def result_table(result: EvaluationResult) -> str:
 
 
 def result_line(result: EvaluationResult) -> str:
-    """Text: the mAP, and by what rule over what it was computed."""
+    """Text: the mAP, by what rule over what it was computed, and what chance reaches, where that is known."""
     values = ', '.join(f'frame-mAP@{iou:g}: {result.mean_ap(iou):.4f}' for iou in result.iou)
     summary = result.summary()
-    return (f'{values} (rule {result.rule}: {summary["num_classes"]} of {len(result.class_ids)} classes count, '
+    line = (f'{values} (rule {result.rule}: {summary["num_classes"]} of {len(result.class_ids)} classes count, '
             f'{result.num_key_frames} key frames)')
+    if result.chance is None:
+        return line
+    return (f'{line}\nthe same boxes with random scores: frame-mAP@{result.iou[0]:g} {result.chance:.4f}; in the best '
+            f'order: at most {result.upper_bound:.4f}')
 
 
 @METRICS.register_module()
@@ -48,7 +52,7 @@ class STSSAAVAMetric(AVAMetric):
     """:class:`AVAMetric` by a rule of your choice: fast, without rounding, worker processes and files left behind.
 
     Gives ``mAP/overall``, and ``mAP/person_movement``, ``mAP/object_manipulation`` and ``mAP/person_interaction`` where
-    the label map is AVA's.
+    the label map is AVA's. Logs beside it what random scores of the same boxes reach.
 
     A test leaves ``detections.csv``, ``result.json`` and ``result.matches.npz`` for tools/evaluate.py and
     tools/compare_runs.py. Each is written whole or not at all, by the first of several processes.
@@ -61,7 +65,8 @@ class STSSAAVAMetric(AVAMetric):
         rule (str): See :func:`~stssa_mm.evaluation.frame_map.frame_map`. Defaults to ``'activitynet'``.
         iou (Sequence[float]): Thresholds; ``mAP/overall`` is at the first, the others are ``mAP/overall@<iou>``.
             Defaults to (0.5,).
-        per_class (bool): Also give the AP of each class as ``mAP/<name>``. Defaults to False.
+        per_class (bool): Also give the AP of each class as ``mAP/<name>``; as ``mAP/<name> (<id>)`` where another
+            class or one of the values above has that name. Defaults to False.
         out_dir (str, optional): Folder to write the files into. ``'auto'``: a test writes beside its log, into
             ``<work dir>/<time>/`` (below it, into a folder ``<prefix>``, for a metric of another prefix), and a
             validation writes nothing. With a folder a validation writes too, as ``val_detections.csv`` and so on. None:
@@ -117,10 +122,18 @@ class STSSAAVAMetric(AVAMetric):
             data_batch: Not used.
             data_samples (Sequence[dict]): With ``video_id``, ``timestamp`` and ``pred_instances``: ``bboxes`` (n, 4),
                 relative, and ``scores`` (n, num_classes).
+
+        Raises:
+            ValueError: If a box or score is nan.
         """
         for sample in data_samples:
             boxes, scores = (np.asarray(sample['pred_instances'][key].detach().cpu().float())
                              for key in ('bboxes', 'scores'))
+            if np.isnan(boxes).any() or np.isnan(scores).any():
+                raise ValueError(f'key frame {sample["video_id"]},{sample["timestamp"]}: the model gives nan as a box '
+                                 'or score: has the training diverged? Take an earlier checkpoint')
+            # The numbers that a file of these detections says, so that it gives the same mAP.
+            boxes = boxes.astype(str).astype(np.float64)
             person, label = np.nonzero(scores[:, 1:] > self.action_thr)
             self.results.append(dict(
                 video_id=sample['video_id'],
@@ -163,7 +176,8 @@ class STSSAAVAMetric(AVAMetric):
             if not folder:
                 raise ValueError(NOWHERE)
             return {}
-        result, notes = evaluate_rows(self.ground_truth, rows, self.classes, self.excluded, self.iou, self.rule)
+        result, notes = evaluate_rows(self.ground_truth, rows, self.classes, self.excluded, self.iou, self.rule,
+                                      chance=True)
         for note in notes:
             logger.info(note)
         logger.info(f'\n{result_table(result)}{result_line(result)}')
@@ -171,7 +185,9 @@ class STSSAAVAMetric(AVAMetric):
         metrics.update({f'overall@{iou:g}': result.mean_ap(iou) for iou in self.iou[1:]})
         metrics.update(group_means(result))
         if self.per_class:
-            metrics.update(zip(result.names, result.ap[0].tolist()))
+            taken = Counter((*result.names, 'overall', *(f'overall@{iou:g}' for iou in self.iou), *AVA_GROUPS))
+            metrics.update((name if taken[name] == 1 else f'{name} ({label})', ap)
+                           for label, name, ap in zip(result.class_ids, result.names, result.ap[0].tolist()))
         if folder:
             result.save(folder / f'{start}{NAME}')
             logger.info(f'result: {folder}/{start}{NAME}')
@@ -195,8 +211,8 @@ class STSSAAVAMetric(AVAMetric):
 
 
 def write_detections(path: Path, rows: Rows) -> None:
-    """Write detections as csv: video, timestamp, x1, y1, x2, y2, label, score, with all digits of float32."""
+    """Write detections as csv: video, timestamp, x1, y1, x2, y2, label, score, with all digits."""
     timestamp = rows.timestamp.astype(int) if (rows.timestamp % 1 == 0).all() else rows.timestamp
     columns = [rows.videos[rows.video], timestamp, *rows.box.T, rows.label, rows.score]
     with whole_file(path) as part:
-        pd.DataFrame(dict(enumerate(columns))).to_csv(part, header=False, index=False, quoting=csv.QUOTE_NONE)
+        pd.DataFrame(dict(enumerate(columns))).to_csv(part, header=False, index=False)

@@ -14,7 +14,8 @@ from stssa_mm.datasets import STSSAAVADataset
 from stssa_mm.datasets.annotations import read_label_map
 from stssa_mm.datasets.video_files import open_video
 
-from .frame_map import Boxes, best_overlaps, true_positives
+from .chance import Chance, random_scores
+from .frame_map import CAPACITY, Boxes, best_overlaps
 
 LEVELS = ('error', 'warning', 'note')
 SPLITS = ('train', 'val', 'test')
@@ -289,13 +290,14 @@ def _check_proposals(split: str, dataset: STSSAAVADataset, part: dict, cfg: Conf
                      f'{part.get("person_det_score_thr", 0.9):g} leaves them out')
     findings.append(Finding(level, 'recall of the proposals', split, text))
     if split != 'train':
-        bound = frame_map_bound(dataset, boxes, used, classes)
-        findings.append(Finding('note' if bound >= LOW_RECALL else 'warning', 'upper bound', split, (
-            f'a perfect classifier of these proposals would reach frame-mAP@0.5 {bound:.4f}')))
+        chance = chance_of(dataset, boxes, used, classes)
+        findings.append(Finding('note' if chance.upper_bound >= LOW_RECALL else 'warning', 'upper bound', split, (
+            f'a perfect classifier of these proposals would reach frame-mAP@0.5 {chance.upper_bound:.4f}, random '
+            f'scores {chance.mean_ap:.4f}')))
 
 
-def frame_map_bound(dataset: STSSAAVADataset, boxes: Boxes, used: np.ndarray, classes: Dict[int, str]) -> float:
-    """The frame-mAP@0.5 of a perfect classifier of some boxes.
+def chance_of(dataset: STSSAAVADataset, boxes: Boxes, used: np.ndarray, classes: Dict[int, str]) -> Chance:
+    """The frame-mAP@0.5, by the official rule, of a perfect and of a random classifier of some boxes.
 
     Args:
         dataset (STSSAAVADataset): The ground truth.
@@ -304,29 +306,33 @@ def frame_map_bound(dataset: STSSAAVADataset, boxes: Boxes, used: np.ndarray, cl
         classes (dict[int, str]): The classes that count: class id to name.
 
     Returns:
-        float: Each class's share of annotated boxes that a proposal finds, one proposal a box; their mean over the
-        classes that have annotated boxes.
+        Chance: Of every box with every class that counts; over the classes that have annotated boxes.
     """
     frames = dataset.key_frames
     frame = np.repeat(np.arange(len(used)), np.diff(frames.people))
     person = np.repeat(np.arange(len(frame)), np.diff(frames.labels))
-    truth = Boxes(frame[person], frames.box[person], frames.label.astype(np.int64), np.ones(len(person)))
     ids = np.array(dataset.custom_classes or range(dataset.num_classes))
-    truth = truth.take(used[truth.frame] & np.isin(ids[truth.label], list(classes)))
+    count = np.isin(ids, list(classes)) & (np.arange(len(ids)) > 0)
+    column = np.where(count, np.cumsum(count) - 1, -1)
+    truth = Boxes(frame[person], frames.box[person], column[frames.label], np.ones(len(person)))
+    truth = truth.take(used[truth.frame] & (truth.label >= 0))
+    num_classes = int(count.sum())
     if not len(truth.frame):
-        return 0.0
-    # Each proposal, with each class that its frame has.
-    key = np.unique(truth.frame * dataset.num_classes + truth.label)
+        return Chance(0.0, 0.0)
+    # Only with a class that its frame has a proposal can be right.
+    key = np.unique(truth.frame * num_classes + truth.label)
     order = np.argsort(boxes.frame, kind='stable')
-    start = np.searchsorted(boxes.frame[order], key // dataset.num_classes)
-    count = np.searchsorted(boxes.frame[order], key // dataset.num_classes, 'right') - start
-    first = np.cumsum(count) - count
-    index = order[np.arange(count.sum()) - np.repeat(first - start, count)]
-    labelled = boxes.take(index)._replace(label=np.repeat(key % dataset.num_classes, count))
+    start = np.searchsorted(boxes.frame[order], key // num_classes)
+    size = np.searchsorted(boxes.frame[order], key // num_classes, 'right') - start
+    index = order[np.arange(size.sum()) - np.repeat(np.cumsum(size) - size - start, size)]
+    labelled = boxes.take(index)._replace(label=np.repeat(key % num_classes, size))
     overlap, match = best_overlaps(labelled, truth, len(used))
-    found = np.bincount(labelled.label[true_positives(overlap, match, 0.5)], minlength=dataset.num_classes)
-    annotated = np.bincount(truth.label, minlength=dataset.num_classes)
-    return float((found / np.maximum(annotated, 1))[annotated > 0].mean())
+    right = overlap >= 0.5
+    return random_scores(
+        np.repeat(boxes.frame.astype(np.int32), num_classes),
+        np.tile(np.arange(num_classes, dtype=np.int16), len(boxes.frame)),
+        (index * num_classes + labelled.label)[right], match[right],
+        np.bincount(truth.label, minlength=num_classes), CAPACITY)
 
 
 def _goes_by_video_times(part: dict) -> bool:

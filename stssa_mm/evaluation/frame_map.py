@@ -3,6 +3,8 @@ from typing import Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
+from .chance import random_scores
+from .official_order import first_appearance, official_order, sort_by
 from .result import EvaluationResult, average_precision
 
 RULES = ('activitynet', 'mmaction2')
@@ -16,7 +18,8 @@ class Boxes(NamedTuple):
         frame (np.ndarray): (N,) number of the key frame; -1 for one that the ground truth does not list.
         box (np.ndarray): (N, 4) x1, y1, x2, y2.
         label (np.ndarray): (N,) class ids.
-        score (np.ndarray): (N,); not used of ground truth.
+        score (np.ndarray): (N,); of ground truth the person id, which decides the order of equals, or one number for
+            all.
     """
     frame: np.ndarray
     box: np.ndarray
@@ -75,20 +78,6 @@ def true_positives(overlap: np.ndarray, match: np.ndarray, threshold: float) -> 
     return positive
 
 
-def keep_best(boxes: Boxes, capacity: int) -> Boxes:
-    """The ``capacity`` boxes of highest score of each frame, the earlier of equals; the order stays."""
-    counts = np.bincount(boxes.frame)
-    full = np.flatnonzero(counts[boxes.frame] > capacity) if len(boxes.frame) else np.zeros(0, int)
-    if not len(full):
-        return boxes
-    order = full[np.lexsort((-boxes.score[full], boxes.frame[full]))]  # lexsort is stable
-    frame = boxes.frame[order]
-    rank = np.arange(len(order)) - np.searchsorted(frame, frame)
-    keep = np.ones(len(boxes.frame), bool)
-    keep[order[rank >= capacity]] = False
-    return boxes.take(keep)
-
-
 def frame_map(ground_truth: Boxes,
               detections: Boxes,
               classes: Mapping[int, str],
@@ -96,23 +85,25 @@ def frame_map(ground_truth: Boxes,
               videos: Sequence[str],
               excluded: np.ndarray = None,
               iou: Sequence[float] = (0.5, ),
-              rule: str = 'activitynet') -> EvaluationResult:
+              rule: str = 'activitynet',
+              chance: bool = False) -> EvaluationResult:
     """Average precision of each class over all key frames.
 
     A detection is compared with the annotated box of its frame and class that overlaps most; it is a true positive if
     the overlap reaches the threshold and no detection of higher score has taken that box. AP is the area under the
-    precision-recall curve with precision made to fall (PASCAL VOC 2010 and later). Of equal scores the earlier row
-    comes first; the official script leaves their order to its sort and, at the cap, to the class id.
+    precision-recall curve with precision made to fall (PASCAL VOC 2010 and later). Both rules rank equal scores as the
+    code that they follow does: by numpy's unstable ``argsort`` of the scores of a class, reversed, whose order of ties
+    differs between processors.
 
     Rules:
 
     - ``'activitynet'``: the official script (ActivityNet, ``get_ava_performance.py``, 2020 and later). The 50 best
-      labelled boxes of a frame count; detections on frames that the ground truth does not list count nowhere, nor do
-      excluded frames; a class with ground truth and no detection has AP 0, one without ground truth is outside the
-      mean.
-    - ``'mmaction2'``: MMAction2's ``ava_eval``. No cap; annotated boxes of excluded frames count as missed; a class
-      that is never detected is outside the mean; frames need an annotated box of one of the classes; computed in
-      float32; ties in score as its sort leaves them.
+      labelled boxes of a frame count, see :func:`~.official_order.official_order`; of these, boxes without area are
+      dropped; detections on frames that the ground truth does not list count nowhere, nor do excluded frames; a class
+      with ground truth and no detection has AP 0, one without ground truth is outside the mean.
+    - ``'mmaction2'``: MMAction2's ``ava_eval``. No cap; boxes without area are false; annotated boxes of excluded
+      frames count as missed; a class that is never detected is outside the mean; frames need an annotated box of one of
+      the classes; computed in float32.
 
     Args:
         ground_truth (Boxes): Annotated boxes. Labels outside ``classes`` are left out.
@@ -123,6 +114,7 @@ def frame_map(ground_truth: Boxes,
         excluded (np.ndarray, optional): (F,) bool, key frames to leave out. Defaults to none.
         iou (Sequence[float]): Thresholds. Defaults to (0.5,).
         rule (str): ``'activitynet'`` or ``'mmaction2'``. Defaults to ``'activitynet'``.
+        chance (bool): Also compute what random scores of the same boxes reach. Defaults to False.
 
     Returns:
         EvaluationResult: AP of each class at each threshold, and the matches.
@@ -150,27 +142,38 @@ def frame_map(ground_truth: Boxes,
     everywhere = of_interest(ground_truth, np.ones(num_frames, bool))
     annotated = everywhere.take(~excluded[everywhere.frame])
     counted = everywhere if mmaction2 else annotated
+    num_gt = np.bincount(counted.label, minlength=len(class_ids))
     listed = ~excluded
     if mmaction2:
         listed = listed & np.isin(np.arange(num_frames), everywhere.frame)
     detections = of_interest(detections, listed)
-    if mmaction2:
-        place = _position(everywhere, num_frames)[detections.frame]
-        detections = detections.take(_order(detections.score, place, detections.label))
-        detections = detections._replace(score=detections.score.astype(np.float32))
-    else:
-        detections = keep_best(detections, CAPACITY)
-        detections = detections.take(_order(detections.score, detections.label))
+    # Of annotated boxes that overlap as much, the first in the order of the code that the rule follows is taken.
+    annotated = annotated.take(sort_by(annotated.score) if mmaction2 else official_order(*annotated))
     overlap, match = best_overlaps(detections, annotated, num_frames)
+    has_area = (detections.box[:, 2:] > detections.box[:, :2]).all(1) | mmaction2
+    random = None
+    if chance:
+        found = np.flatnonzero((overlap >= iou[0]) & has_area)
+        in_mean = num_gt * np.isin(np.arange(len(class_ids)), detections.label) if mmaction2 else num_gt
+        random = random_scores(detections.frame, detections.label, found, match[found], in_mean,
+                               None if mmaction2 else CAPACITY, has_area)
+    if mmaction2:
+        place = np.zeros(num_frames, np.int64)
+        place[everywhere.frame] = first_appearance(everywhere.frame)
+        order = sort_by(detections.score, place[detections.frame], detections.label)
+    else:
+        order = official_order(*detections, CAPACITY)
+        order = order[has_area[order]]
+        order = order[sort_by(np.zeros(len(order)), detections.label[order])]
+    detections, overlap, match = detections.take(order), overlap[order], match[order]
     num_det = np.bincount(detections.label, minlength=len(class_ids))
-    num_gt = np.bincount(counted.label, minlength=len(class_ids))
     ends = np.cumsum(num_det)
     matched = np.stack([true_positives(overlap, match, threshold) for threshold in iou])
-    frame, score = detections.frame, detections.score
-    if mmaction2:  # ranks after matching, with a sort that does not keep the order of ties
-        rank = np.concatenate([np.zeros(0, int)] + [
-            start + np.argsort(score[start:end])[::-1] for start, end in zip(ends - num_det, ends)])
-        frame, score, matched = frame[rank], score[rank], matched[:, rank]
+    # An unstable sort, which ranks ties as the upstream code does only where it is given the same numbers.
+    score = detections.score.astype(np.float32 if mmaction2 else np.float64)
+    rank = np.concatenate([np.zeros(0, int)] + [
+        start + np.argsort(score[start:end])[::-1] for start, end in zip(ends - num_det, ends)])
+    frame, score, matched = detections.frame[rank], score[rank], matched[:, rank]
     ap = np.full((len(iou), len(class_ids)), np.nan)
     for k, (start, end) in enumerate(zip(ends - num_det, ends)):
         if num_gt[k] and (num_det[k] or not mmaction2):
@@ -190,22 +193,6 @@ def frame_map(ground_truth: Boxes,
         gt_per_video=per_video,
         video=frame_video[frame],
         score=score,
-        matched=matched)
-
-
-def _order(score: np.ndarray, *keys: np.ndarray) -> np.ndarray:
-    """By the last of the keys (whole numbers from 0), then the ones before it, then by falling score; the earlier of
-    equals first."""
-    order = np.argsort(-score, kind='stable')
-    for key in keys:
-        key = key.astype(np.min_scalar_type(int(key.max(initial=0))))  # up to 16 bits numpy sorts by radix
-        order = order[np.argsort(key[order], kind='stable')]
-    return order
-
-
-def _position(ground_truth: Boxes, num_frames: int) -> np.ndarray:
-    """(num_frames,) the place of each key frame in the order in which the ground truth first names them."""
-    frames, first = np.unique(ground_truth.frame, return_index=True)
-    position = np.zeros(num_frames, np.int64)
-    position[frames[np.argsort(first)]] = np.arange(len(frames))
-    return position
+        matched=matched,
+        chance=random and random.mean_ap,
+        upper_bound=random and random.upper_bound)

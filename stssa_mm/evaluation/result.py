@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Tuple
+from typing import Iterator, Optional, Tuple
 
 import numpy as np
 
@@ -64,6 +64,9 @@ class EvaluationResult:
             ``class_ids``, each by falling score.
         score (np.ndarray): (N,).
         matched (np.ndarray): (I, N) bool, true positives.
+        chance (float, optional): mAP that random scores of the same boxes reach, at the first threshold: see
+            :func:`~stssa_mm.evaluation.chance.random_scores`. None: not computed.
+        upper_bound (float, optional): mAP that no scores of the same boxes exceed, likewise.
     """
     rule: str
     iou: Tuple[float, ...]
@@ -78,6 +81,8 @@ class EvaluationResult:
     video: np.ndarray
     score: np.ndarray
     matched: np.ndarray
+    chance: Optional[float] = None
+    upper_bound: Optional[float] = None
 
     def mean_ap(self, iou: float = None) -> float:
         """Mean over the classes that the rule counts, at a threshold (default: the first); nan if it counts none."""
@@ -121,6 +126,9 @@ class EvaluationResult:
             mAP=plain(self.mean_ap()),
             num_classes=int((~np.isnan(self.ap[0])).sum()),
             num_key_frames=self.num_key_frames)
+        for key in ('chance', 'upper_bound'):
+            if getattr(self, key) is not None:
+                summary[key] = plain(getattr(self, key))
         if len(self.iou) > 1:
             summary['mAP_at'] = {str(iou): plain(self.mean_ap(iou)) for iou in self.iou}
         return dict(summary, per_class=per_class)
@@ -171,7 +179,9 @@ class EvaluationResult:
                 gt_per_video=arrays['gt_per_video'],
                 video=arrays['video'],
                 score=arrays['score'],
-                matched=arrays['matched'])
+                matched=arrays['matched'],
+                chance=summary.get('chance'),
+                upper_bound=summary.get('upper_bound'))
         except (EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(f'{matches}: damaged ({error}): write both files again') from None
         if result.matched.shape != (len(result.iou), int(result.num_det.sum())):

@@ -104,6 +104,7 @@ CASES = [
          'number'),
     Case(A, 'detections', ROW + 'v,0903,0.1,0.2,0.3,0.4,1,0.98\n', '@:2: 0.98: expected a person id, a whole number'),
     Case(A, 'a person id in some rows', ROW + 'v,0903,0.1,0.2,0.3,0.4,1\n', '@:2: v: expected 8 columns'),
+    Case(A, 'a quote that is not closed', ROW + '"v,0903,0.1,0.2,0.3,0.4,1,7\n', '@:2: 1 columns: expected'),
     Case(A, 'a zero byte', ROW + 'v\0,0903,0.1,0.2,0.3,0.4,1,7\n', '@: no text (a zero byte at byte 28)'),
     Case(A, 'UTF-16', ROW.encode('utf-16'), '@: no text (a zero byte'),
     Case(A, 'Latin-1', ROW.replace('v', 'café').encode('latin-1'), '@: no UTF-8 text'),

@@ -273,6 +273,16 @@ def test_missing_proposals_are_counted_in_the_log(tmp_path, monkeypatch, test_mo
     assert re.search(r'1 of 2 key frames of .*a.csv are not in it, such as w,0902: nobody is there', '\n'.join(lines))
 
 
+def test_proposals_without_area_are_dropped_and_counted_in_the_log(tmp_path, monkeypatch):
+    lines = []
+    monkeypatch.setattr(ava_dataset.MMLogger, 'get_current_instance', lambda: SimpleNamespace(info=lines.append))
+    data = small(tmp_path, f'v,902,{BOX},1,0\nw,902,{BOX},1,0\n',
+                 {'v,0902': people([0, 0, 1, 1, 1], [0.5, 0, 0.5, 1, 1]), 'w,0902': people([0, 0, 1, 0, 1])})
+    assert len(data) == 1 and data.get_data_info(0)['proposals'].tolist() == [[0, 0, 1, 1]]
+    assert re.search(r'p\.pkl: 2 proposals have no area: dropped', '\n'.join(lines))
+    assert re.search('left out: 1 without proposals', '\n'.join(lines))
+
+
 def test_a_detector_that_finds_nobody_is_no_fault(tmp_path):
     files = f'v,902,{BOX},1,0\nw,902,{BOX},1,0\n', {'v,0902': people([0, 0, 1, 1, 1]), 'w,0902': people()}
     assert len(small(tmp_path, *files)) == 1

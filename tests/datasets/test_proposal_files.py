@@ -101,3 +101,25 @@ def test_boxes_that_are_not_used_may_lie_outside():
     assert len(select_proposals(proposals, ['a,0001'], 0.9, 10, 'p').box) == 1
     with pytest.raises(ValueError, match="p: key 'a,0001': box .*expected a box relative"):
         select_proposals(proposals, ['a,0001'], 0.1, 10, 'p')
+
+
+def test_boxes_without_area_are_dropped_and_counted():
+    """They are gone before the selection by score: the best of a frame is the best that is left."""
+    proposals = {'a,0001': np.array([[0.2, 0, 0.2, 1, 0.95], [0, 0, 1, 1, 0.3], [0, 0.5, 1, 0.5, 0.9]]),
+                 'b,0001': np.array([[0.5, 0.5, 0.5, 0.5, 1]]), 'c,0001': np.array([[0, 0, 0, 1, 1]])}
+    selected = select_proposals(proposals, ['a,0001', 'b,0001'], 0.9, 10, 'p')
+    assert [selected.of(frame)[0].tolist() for frame in range(2)] == [[[0, 0, 1, 1]], []]
+    assert selected.without_area == 3
+    assert select_proposals(proposals, ['x,0001'], 0.9, 10, 'p').without_area == 0
+
+
+@pytest.mark.parametrize('suffix', ['.pkl', '.csv'])
+def test_keys_are_those_of_annotations(tmp_path, suffix):
+    """Names without quotes and blanks, timestamps to 6 digits."""
+    path = tmp_path / f'p{suffix}'
+    if suffix == '.pkl':
+        path.write_bytes(pickle.dumps({' v,902.0000001': np.array([[0, 0, 1, 1, 1.0]]),
+                                       'w,902.33333333': np.zeros((0, 5))}))
+    else:
+        path.write_text('"v" ,902.0000001,0,0,1,1,1\nw,902.33333333\n')
+    assert list(read_proposals(path)) == ['v,0902', 'w,902.333333']

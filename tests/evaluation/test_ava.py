@@ -94,6 +94,45 @@ def test_notes_say_what_was_left_out(tmp_path):
         'without a box of these classes')
 
 
+def test_keys_of_frames_are_those_of_the_official_script(tmp_path):
+    """Timestamps to 6 digits, names without quotes: one key frame, of which the 50 best boxes count together."""
+    truth = write(tmp_path / 'gt.csv', [('"v"', '0902', 0, 0, 1, 1, 1, 0)])
+    found = write(tmp_path / 'pred.csv',
+                  [('v', 902.0000001, 0, 0, 1, 1, 2, 0.9)] * 50 + [('v', 902, 0, 0, 1, 1, 1, 0.5)])
+    excluded = write(tmp_path / 'x.csv', [('"v"', 902.0000004)])
+    assert evaluate_files(truth, found, DATA / 'action_list.txt')[0].mean_ap() == 0
+    assert evaluate_files(truth, found, DATA / 'action_list.txt', excluded)[0].num_key_frames == 0
+
+
+def test_a_right_and_a_wrong_detection_of_the_same_score(shared_data, tmp_path):
+    """The official script gives 0.5 where numpy leaves two equal numbers in their order."""
+    folder = shared_data / 'hard_inputs' / 'tables'
+    label_map = tmp_path / 'labels.pbtxt'
+    label_map.write_text('item {\n  name: "a"\n  id: 1\n}\n')
+    result, _ = evaluate_files(folder / 'tie-later-false.g.csv', folder / 'tie-later-false.d.csv', label_map)
+    assert result.mean_ap() == (1, 0.5)[np.argsort([0.9, 0.9])[1]]
+
+
+def test_boxes_without_area_are_counted_in_a_note(tmp_path):
+    truth = write(tmp_path / 'gt.csv', [('v', 1, 0, 0, 1, 1, 1, 0)])
+    found = write(tmp_path / 'pred.csv', [('v', 1, 0.5, 0, 0.5, 1, 1, 0.9), ('v', 1, 0, 0, 1, 1, 1, 0.8)])
+    result, notes = evaluate_files(truth, found, DATA / 'action_list.txt')
+    assert result.mean_ap() == 1 and notes == ('1 of 2 detections have no area: dropped', )
+    result, notes = evaluate_files(truth, found, DATA / 'action_list.txt', rule='mmaction2')
+    assert result.mean_ap() == 0.5 == mmaction2(truth, found, DATA / 'action_list.txt')['overall']
+    assert notes == ('1 of 2 detections have no area: counted as false, as in MMAction2', )
+
+
+def test_equal_overlaps_as_in_mmaction2(tmp_path, serial_mmaction2):
+    """Which of two people a detection between them finds: the one of the higher person id."""
+    found = write(tmp_path / 'pred.csv', [('v', 1, 0.125, 0, 0.625, 1, 1, 0.9), ('v', 1, 0, 0, 0.5, 1, 1, 0.8)])
+    for person, ap in ((0, 0.5), (2, 1)):
+        truth = write(tmp_path / 'gt.csv', [('v', 1, 0, 0, 0.5, 1, 1, 1), ('v', 1, 0.25, 0, 0.75, 1, 1, person)])
+        for rule in ('activitynet', 'mmaction2'):
+            assert evaluate_files(truth, found, DATA / 'action_list.txt', rule=rule)[0].mean_ap() == ap
+        assert mmaction2(truth, found, DATA / 'action_list.txt')['overall'] == ap
+
+
 def test_timestamps_may_have_fractions(tmp_path):
     truth = write(tmp_path / 'gt.csv', [('v', 1.5, 0, 0, 1, 1, 1, 0), ('v', 1.25, 0, 0, 1, 1, 1, 0)])
     found = write(tmp_path / 'pred.csv', [('v', 1.5, 0, 0, 1, 1, 1, 0.5)])
@@ -120,14 +159,16 @@ def test_groups_are_avas_alone():
 
 
 def test_result_is_kept_whole(tmp_path):
-    result, _ = evaluate_files(*FIXTURE, iou=(0.5, 0.3))
+    result, _ = evaluate_files(*FIXTURE, iou=(0.5, 0.3), chance=True)
     result.save(tmp_path / 'new' / 'r.json')
     loaded = EvaluationResult.load(tmp_path / 'new' / 'r.json')
     assert loaded.summary() == result.summary()
     for name in ('ap', 'gt_per_video', 'video', 'score', 'matched', 'num_gt', 'num_det'):
         np.testing.assert_array_equal(getattr(loaded, name), getattr(result, name))
+    assert 0 < loaded.chance == result.chance < loaded.upper_bound == result.upper_bound
     other, _ = evaluate_files(FIXTURE[0], FIXTURE[0], FIXTURE[2])
     other.save(tmp_path / 'new' / 'other.json')
+    assert EvaluationResult.load(tmp_path / 'new' / 'other.json').chance is None
     matches = tmp_path / 'new' / 'r.matches.npz'
     whole = matches.read_bytes()
     matches.write_bytes((tmp_path / 'new' / 'other.matches.npz').read_bytes())

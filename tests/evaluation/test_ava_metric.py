@@ -3,13 +3,17 @@ import io
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from mmaction.evaluation import ava_eval
 from mmengine.logging import MessageHub, MMLogger
 
+from stssa_mm.evaluation import ava_metric
 from stssa_mm.evaluation.ava import evaluate_files
 from stssa_mm.evaluation.ava_metric import STSSAAVAMetric
 from stssa_mm.evaluation.result import EvaluationResult
@@ -116,6 +120,79 @@ def test_written_files_give_the_same_result_again(tmp_path):
                               config['exclude_file'], iou=(0.5, 0.75))
     assert again.mean_ap() == ours['mAP/overall'] and again.mean_ap(0.75) == ours['mAP/overall@0.75']
     assert json.loads((tmp_path / 'out' / 'result.json').read_text())['mAP'] == ours['mAP/overall']
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 10**9), st.sampled_from([1, 3, 10**6]), st.sampled_from(['activitynet', 'mmaction2']))
+def test_what_is_written_is_read_to_the_same_number(tmp_path, seed, levels, rule):
+    """Any float32: boxes without area, tiny, at the border or out of it; scores of 0 and 1, equal ones, tiny ones."""
+    rng = np.random.default_rng(seed)
+    config, predictions, rows = None, {}, []
+    for t in range(3):
+        low = rng.choice([0, 0.1, 0.3, rng.uniform(0, 0.5)], (20, 2))
+        size = rng.choice([0, 1e-30, 1e-9, 1e-4, 0.3, 0.4, 1 - 0.3, rng.uniform(0, 0.5)], (20, 2))
+        boxes = np.concatenate([low, low + size], 1).astype(np.float32)
+        scores = rng.integers(levels + 1, size=(20, 4)) / levels * rng.choice([1, 1, 1, 1e-30], (20, 1))
+        predictions['v', t] = boxes.tolist(), scores.astype(np.float32).tolist()
+        truth = np.concatenate([low[:4], low[:4] + 0.35], 1).astype(np.float32).round(3)
+        rows += [('v', t, box, int(rng.integers(1, 4))) for box in truth.tolist()]
+    config = files(tmp_path, rows)
+    ours = evaluate(config, predictions, rule=rule, iou=(0.5, 1e-3), action_thr=-1, out_dir=str(tmp_path / 'out'))
+    again, _ = evaluate_files(config['ann_file'], tmp_path / 'out' / 'detections.csv', config['label_file'],
+                              config['exclude_file'], iou=(0.5, 1e-3), rule=rule, chance=True)
+    assert again.mean_ap() == ours['mAP/overall'] and again.mean_ap(1e-3) == ours['mAP/overall@0.001']
+    assert again.num_det.sum() > 0
+    saved = json.loads((tmp_path / 'out' / 'result.json').read_text())
+    assert saved['chance'] == again.chance and saved['upper_bound'] == again.upper_bound
+
+
+def test_nothing_detected_is_written_and_read(tmp_path):
+    config = files(tmp_path, [('v', 1, BOX, 1)])
+    assert evaluate(config, {('v', 1): ([BOX], [[0.] * 4])}, out_dir=str(tmp_path))['mAP/overall'] == 0
+    result, notes = evaluate_files(config['ann_file'], tmp_path / 'detections.csv', config['label_file'], chance=True)
+    assert result.mean_ap() == result.chance == result.upper_bound == 0 and 'no detections' in notes[0]
+
+
+@pytest.fixture
+def log(monkeypatch):
+    """The lines of the log."""
+    lines = []
+    monkeypatch.setattr(ava_metric.MMLogger, 'get_current_instance', lambda: SimpleNamespace(info=lines.append))
+    return lines
+
+
+def test_boxes_without_area_are_dropped_and_counted(tmp_path, log):
+    config = files(tmp_path, [('v', 1, BOX, 1)])
+    found = {('v', 1): ([[0.2, 0.2, 0.2, 0.4], BOX], [[0., .9, 0., 0.], [0., .8, 0., 0.]])}
+    assert evaluate(config, found, out_dir=str(tmp_path))['mAP/overall'] == 1
+    assert '1 of 2 detections have no area: dropped' in log
+    _, notes = evaluate_files(config['ann_file'], tmp_path / 'detections.csv', config['label_file'])
+    assert notes == ('1 of 2 detections have no area: dropped', )
+
+
+def test_chance_is_logged_beside_the_map_and_kept(tmp_path, log):
+    config = files(tmp_path, [('v', 1, BOX, 1), ('v', 2, BOX, 1)])
+    found = {('v', t): ([BOX, OTHER], [[0., .9, 0., 0.], [0., .8, 0., 0.]]) for t in (1, 2)}
+    assert set(evaluate(config, found, out_dir=str(tmp_path))) == {'mAP/overall', 'mAP/stand', 'mAP/kick', 'mAP/wave'}
+    result = EvaluationResult.load(tmp_path / 'result.json')
+    assert 0.4 < result.chance < 1 and result.upper_bound == 1
+    assert f'random scores: frame-mAP@0.5 {result.chance:.4f}; in the best order: at most 1.0000' in '\n'.join(log)
+
+
+def test_classes_named_like_a_mean_or_each_other_replace_nothing(tmp_path):
+    names = ('overall', 'kick', 'kick', 'person_movement', 'overall@0.5')
+    config = files(tmp_path, [('v', 1, BOX, 1), ('v', 1, OTHER, 3)], names=names)
+    result = evaluate(config, {('v', 1): ([BOX], [[0., .9, 0., 0., 0., 0.]])})
+    assert result.pop('mAP/overall') == 0.5
+    assert result.pop('mAP/overall (1)') == 1 and result.pop('mAP/kick (3)') == 0
+    assert set(result) == {'mAP/kick (2)', 'mAP/person_movement (4)', 'mAP/overall@0.5 (5)'}
+
+
+@pytest.mark.parametrize('box, score', [([0.1, 0.1, float('nan'), 0.5], 0.9), (BOX, float('nan'))])
+def test_nan_of_the_model_is_an_error(tmp_path, box, score):
+    config = files(tmp_path, [('v', 1, BOX, 1)])
+    with pytest.raises(ValueError, match='key frame v,1: the model gives nan'):
+        evaluate(config, {('v', 1): ([box], [[0., score, 0., 0.]])})
 
 
 def test_without_ground_truth_the_detections_are_written(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from mmengine.config import Config
 
 from stssa_mm.datasets import STSSAAVADataset
-from stssa_mm.evaluation.dataset_checks import check_config, frame_map_bound
+from stssa_mm.evaluation.dataset_checks import chance_of, check_config
 from stssa_mm.evaluation.frame_map import Boxes
 
 TRAIN, VAL = 'train_dataloader.dataset', 'val_dataloader.dataset'
@@ -150,7 +150,7 @@ def test_a_sound_set_has_no_errors(sound):
     found = {(finding.where, finding.name): finding.text for finding in checked.findings}
     assert 'find 100.0% of the' in found['val', 'recall of the proposals']
     assert 'at IoU 0.9' in found['train', 'recall of the proposals']
-    assert found['val', 'upper bound'].endswith('frame-mAP@0.5 1.0000')
+    assert 'would reach frame-mAP@0.5 1.0000, random scores 0.' in found['val', 'upper bound']
     lines = [line.split(',') for line in (folder / 'annotations' / 'train.csv').read_text().splitlines()]
     excluded = (folder / 'annotations' / 'train_excluded_timestamps.csv').read_text().split()
     labels = [int(line[6]) for line in lines if ','.join(line[:2]) not in excluded]
@@ -197,9 +197,11 @@ def test_upper_bound_by_hand(tmp_path):
     found = Boxes(np.array([0, 1]), box, np.zeros(2, int), np.ones(2))
     names = {number: str(number) for number in (1, 2, 3, 4)}
     used = np.ones(2, bool)
-    assert frame_map_bound(dataset, found, used, names) == pytest.approx((1 / 2 + 0 + 1) / 3)
-    assert frame_map_bound(dataset, found, np.array([True, False]), names) == pytest.approx((1 / 2 + 0) / 2)
-    assert frame_map_bound(dataset, found, used, {3: '3'}) == 1
+    assert chance_of(dataset, found, used, names).upper_bound == pytest.approx((1 / 2 + 0 + 1) / 3)
+    assert chance_of(dataset, found, np.array([True, False]), names).upper_bound == pytest.approx((1 / 2 + 0) / 2)
+    one = chance_of(dataset, found, used, {3: '3'})  # of two boxes one is right: AP 1 or 0.5
+    assert one.upper_bound == 1 and 0.5 <= one.mean_ap <= 1
+    assert chance_of(dataset, found, used, {4: '4'}) == (0, 0)
 
 
 def test_a_network_that_finds_the_people_itself_needs_no_proposals(sound, repo):

@@ -22,10 +22,12 @@ def test_table_result_and_curves(run, tmp_path, capsys):
     assert not run('--detections', DATA / 'pred.csv', '--out', tmp_path / 'r.json', '--curves', tmp_path / 'c.csv')
     printed = capsys.readouterr().out
     assert 'frame-mAP@0.5: 0.0939 (rule activitynet: 3 of 3 classes count, 3 key frames)' in printed
+    assert 'the same boxes with random scores: frame-mAP@0.5 0.' in printed
     assert 'worst: action2 0.0000' in printed and 'best: action1 0.1705' in printed
     assert 'video-mAP' not in printed
     saved = json.loads((tmp_path / 'r.json').read_text())
     assert saved['mAP'] == pytest.approx(0.0938552, abs=5e-8)
+    assert 0 < saved['chance'] < saved['upper_bound'] < 1
     first = dict(id=1, name='action1', ap=pytest.approx(0.17045, abs=1e-5), num_gt=4, num_det=12)
     assert saved['per_class'][0] == first
     lines = (tmp_path / 'c.csv').read_text().splitlines()

@@ -3,6 +3,7 @@ from mmdet.models.detectors import FasterRCNN
 from mmengine.structures import InstanceData
 from torch import Tensor
 
+from stssa_mm.models.roi_heads.bbox_heads.stssa_bbox_head import has_area
 from stssa_mm.registry import MODELS
 
 from .predict_by_size import PredictBySize, by_size
@@ -32,5 +33,5 @@ class STSSAFasterRCNN(PredictBySize, FasterRCNN):
             proposals = self.rpn_head.predict(self.extract_feat(inputs), samples, rescale=False)
             for found, sample in zip(proposals, samples):
                 boxes = self.roi_head.bbox_head.relative_boxes(found.bboxes, sample.metainfo)
-                sample.pred_instances = InstanceData(bboxes=boxes, scores=found.scores)
+                sample.pred_instances = InstanceData(bboxes=boxes, scores=found.scores)[has_area(boxes)]
         return batch_data_samples

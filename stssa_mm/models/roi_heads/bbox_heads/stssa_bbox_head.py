@@ -11,6 +11,11 @@ from stssa_mm.registry import MODELS
 POOLINGS = {'GAP': 'avg', 'GMP': 'max'}
 
 
+def has_area(boxes: Tensor) -> Tensor:
+    """(n,) bool, of boxes (n, 4) x1, y1, x2, y2. A crop leaves none to the boxes outside it."""
+    return (boxes[:, 2:] > boxes[:, :2]).all(1)
+
+
 @MODELS.register_module()
 class STSSABBoxHead(BBoxHeadAVA):
     """:class:`BBoxHeadAVA` that takes Table 2's pooling by its name, batches without a person and any class count.
@@ -111,4 +116,5 @@ class STSSABBoxHead(BBoxHeadAVA):
         if self.background_class and not self.multilabel:  # the softmax of the loss leaves the background out
             cls_score = F.pad(cls_score[:, 1:], (1, 0), value=float('-inf'))
         # Upstream scales the boxes in place.
-        return super()._predict_by_feat_single(roi.clone(), cls_score, *args, **kwargs)
+        results = super()._predict_by_feat_single(roi.clone(), cls_score, *args, **kwargs)
+        return results[has_area(results.bboxes)]

@@ -4,6 +4,7 @@ from typing import List, Tuple
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from mmaction.models.roi_heads.bbox_heads import BBoxHeadAVA
 from mmdet.models.layers import multiclass_nms
 from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
 from mmengine.registry import DefaultScope
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from stssa_mm.registry import MODELS
 
-from .stssa_bbox_head import STSSABBoxHead
+from .stssa_bbox_head import STSSABBoxHead, has_area
 
 
 @MODELS.register_module()
@@ -94,7 +95,8 @@ class STSSADetectionBBoxHead(STSSABBoxHead):
 
     def predict_by_feat(self, rois: Tuple[Tensor], cls_scores: Tuple[Tensor], bbox_preds: Tuple[Tensor],
                         batch_img_metas: List[dict], rcnn_test_cfg, **kwargs) -> List[InstanceData]:
-        """Detections: moved boxes, clipped to the frame, and their scores after a suppression for each class.
+        """Detections: moved boxes, clipped to the frame, and their scores after a suppression for each class. Boxes of
+        which the clipping leaves nothing are dropped.
 
         Args:
             rois (tuple[Tensor]): Of each clip (n, 5).
@@ -112,6 +114,9 @@ class STSSADetectionBBoxHead(STSSABBoxHead):
         for roi, scores, deltas, meta in zip(rois, cls_scores, bbox_preds, batch_img_metas):
             boxes = self.bbox_coder.decode(roi[:, 1:], deltas, max_shape=meta['img_shape'])
             scores = scores.sigmoid() if self.multilabel else scores.softmax(1)
+            relative = self.relative_boxes(boxes, meta)
+            keep = has_area(boxes) & has_area(relative)
+            boxes, relative, scores = boxes[keep], relative[keep], scores[keep]
             # mmdet has the background last.
             kept, labels, index = multiclass_nms(boxes, scores.roll(-1, 1), rcnn_test_cfg.score_thr, rcnn_test_cfg.nms,
                                                  rcnn_test_cfg.max_per_img, return_inds=True)
@@ -119,10 +124,11 @@ class STSSADetectionBBoxHead(STSSABBoxHead):
             scores = torch.zeros_like(scores)
             scores[box, labels + 1] = kept[:, 4]
             box = box.unique()
-            results.append(InstanceData(bboxes=self.relative_boxes(boxes[box], meta), scores=scores[box]))
+            results.append(InstanceData(bboxes=relative[box], scores=scores[box]))
         return results
 
     def relative_boxes(self, boxes: Tensor, img_meta: dict) -> Tensor:
-        """Boxes (n, 4) in pixels of a clip to relative ones of the frame that it was cut from."""
+        """Boxes (n, 4) in pixels of a clip to relative ones (n, 4) of the frame that it was cut from."""
         rois = F.pad(boxes, (1, 0))
-        return self._predict_by_feat_single(rois, boxes.new_zeros(len(boxes), self.num_classes), img_meta).bboxes
+        scores = boxes.new_zeros(len(boxes), self.num_classes)
+        return BBoxHeadAVA._predict_by_feat_single(self, rois, scores, img_meta).bboxes

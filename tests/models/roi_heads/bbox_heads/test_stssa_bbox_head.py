@@ -198,6 +198,14 @@ def test_prediction_is_the_scaled_box_and_leaves_its_inputs_alone():
     assert torch.equal(given[0], boxes) and torch.equal(given[1], scores)
 
 
+def test_boxes_of_which_a_crop_leaves_nothing_are_no_detections():
+    boxes = torch.tensor([[0.0, 0, 8, 0, 48], [0, 16, 8, 64, 48], [0, 30, 96, 40, 96]])
+    scores = torch.randn(3, CLASSES)
+    result, = head().predict_by_feat((boxes, ), (scores, ), [dict(img_shape=(96, 128))])
+    torch.testing.assert_close(result.bboxes, torch.tensor([[1 / 8, 1 / 12, 1 / 2, 1 / 2]]))
+    torch.testing.assert_close(result.scores, scores[1:2].sigmoid())
+
+
 def test_upstream_scales_the_callers_boxes():
     """Should this fail, our copy of the boxes is no longer needed."""
     boxes = torch.tensor([[0.0, 16, 8, 64, 48]])

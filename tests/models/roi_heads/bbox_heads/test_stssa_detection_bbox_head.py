@@ -121,6 +121,18 @@ def test_boxes_are_moved_and_clipped():
     torch.testing.assert_close(result.bboxes, expected)
 
 
+@pytest.mark.parametrize('multilabel', [True, False])
+def test_boxes_of_which_the_frame_leaves_nothing_are_no_detections_and_take_no_place(multilabel):
+    outside, inside = [-60, 10, -20, 90], [20, 10, 60, 90]
+    scores = torch.tensor([[-9.0, 9, 9, 9, 9], [0, 1, 0, 0, 0]])
+    cfg = ConfigDict(TEST_CFG, max_per_img=1)
+    result = predict(head(multilabel=multilabel), [outside, inside], scores, cfg=cfg)
+    torch.testing.assert_close(result.bboxes, torch.tensor([[0.1, 0.1, 0.3, 0.9]]))
+    assert (result.scores > 0).sum() == 1 and result.scores[0, 1] > 0
+    nobody = predict(head(multilabel=multilabel), [outside, [30, 20, 30, 40]], scores)
+    assert nobody.bboxes.shape == (0, 4) and nobody.scores.shape == (0, CLASSES)
+
+
 def test_what_encode_gives_decode_takes_back():
     module = head()
     deltas = module.bbox_coder.encode(NEAR, PEOPLE)
