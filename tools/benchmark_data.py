@@ -33,8 +33,8 @@ from mmaction.datasets.transforms import DecordDecode, DecordInit, SampleAVAFram
 from peak_memory import peak_memory
 from tqdm import tqdm
 
-from stssa_mm.datasets.converters.ffmpeg import find_ffmpeg
 from stssa_mm.datasets.transforms import STSSASampleFrames, STSSAVideoDecode, STSSAVideoInit
+from stssa_mm.video.writer import find_ffmpeg
 
 WIDTH, HEIGHT, FPS = 340, 256, 30
 CLIP = dict(clip_len=32, frame_interval=2, test_mode=True)

@@ -50,3 +50,24 @@ def frame_at(timestamp: float, start: float, fps: float, times: Optional[np.ndar
             f'{end - 1} and starts at {start:g}. Correct the annotation, or timestamp_start or fps={fps:g} of the '
             'dataset (fps=1: timestamps are frame numbers)')
     return min(frame, end - 1)
+
+
+def frame_of_sample(sample: dict, total_frames: Optional[int] = None,
+                    times: Optional[np.ndarray] = None) -> Tuple[int, Tuple[int, int]]:
+    """The frame of a dataset's sample, and the first frame of its video and the number behind its last.
+
+    Args:
+        sample (dict): Of :class:`AVADataset`: ``timestamp``, ``timestamp_start``, ``fps``, ``shot_info``, and
+            ``filename`` or ``frame_dir``.
+        total_frames (int, optional): How many the video has. Defaults to None: as many as ``shot_info`` says.
+        times (np.ndarray, optional): See :func:`frame_at`. Defaults to None.
+
+    Raises:
+        ValueError: As :func:`frame_at`.
+    """
+    first, end = sample.get('shot_info') or (0, total_frames)
+    if total_frames is not None:
+        first, end = max(first, 0), min(end, total_frames)
+    name = sample.get('filename') or sample.get('frame_dir')
+    frame = frame_at(sample['timestamp'], sample['timestamp_start'], sample['fps'], times, (first, end), name)
+    return frame, (first, end)

@@ -129,7 +129,7 @@ def probe(source: Union[str, bytes], path: str) -> Probe:
             raise BrokenVideoError(path, f'packet {len(rows)} cannot be read ({reason_of(error)})') from None
         if frame is None:
             raise BrokenVideoError(path, f'none of its {len(rows)} packets gives a frame')
-        listed = len(stream.index_entries)
+        listed = len(getattr(stream, 'index_entries', ()))  # PyAV has them from version 17 on
         if listed > len(rows):
             raise BrokenVideoError(path, f'its index lists {listed} packets, and {len(rows)} are there')
         return _number(container, stream, Packets(*map(np.array, zip(*rows))), frame, path)

@@ -13,11 +13,14 @@ from typing import Callable, Iterator, List, Optional, Sequence, Tuple, Union
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from .probe import NONE, BrokenVideoError, open_container, probe, reason_of
 
 # Where to seek for a packet: so many packets before it, as containers count otherwise or land late.
 LEADS = (0, 16, 64, 256, 1024)
+# PyAV 17 converts colours in threads, which a forked process would wait for in vain.
+ONE_THREAD = {'threads': 1} if int(av.__version__.split('.')[0]) >= 17 else {}
 NEAR = 16  # frames that are decoded rather than skipped by seeking
 
 _videos = weakref.WeakSet()
@@ -78,6 +81,7 @@ class Video:
         self._source, self._cache, self._num_threads = source, cache, num_threads
         self._by_pts = np.argsort(self.probe.packets.pts, kind='stable')
         self._lead = 0  # the least of LEADS that lands early enough
+        self._converter = VideoReformatter()
         self._container = None
         self._stop()
         _videos.add(self)
@@ -177,9 +181,10 @@ class Video:
 
     def _frames_from(self, start: int) -> Iterator[av.VideoFrame]:
         """What is shown from a start on, decoded."""
-        stamps = self.probe.stamps
-        for packet in self._packets_from(self.probe.starts[start]):
-            if packet.is_corrupt:
+        stamps, first = self.probe.stamps, self.probe.starts[start]
+        for number, packet in enumerate(self._packets_from(first), first + 1):
+            # Where a recording was joined to another, the last packets before the seam count as damaged as well.
+            if packet.is_corrupt and not self.probe.packets.key[number:number + 2].any():
                 raise ValueError('a packet is damaged')
             for frame in packet.decode():
                 if stamps is None or frame.pts is None or frame.pts >= stamps[self.probe.first[start]]:
@@ -238,7 +243,7 @@ class Video:
     def _rgb(self, frame: av.VideoFrame) -> np.ndarray:
         """A decoded frame as the others are, (H, W, 3)."""
         width, height = self.probe.size
-        image = frame.to_ndarray(format='rgb24', width=width, height=height)
+        image = self._converter.reformat(frame, width, height, 'rgb24', **ONE_THREAD).to_ndarray()
         swap, mirror_x, mirror_y = self.probe.turn
         image = image.swapaxes(0, 1) if swap else image
         return np.ascontiguousarray(image[::-1 if mirror_y else 1, ::-1 if mirror_x else 1])

@@ -12,10 +12,10 @@ import torch
 
 from stssa_mm.datasets import STSSAAVADataset
 from stssa_mm.datasets.annotations import read_exclusions, read_label_map
-from stssa_mm.datasets.converters.ava_form import write_video
 from stssa_mm.datasets.transforms import STSSAVideoDecode, STSSAVideoInit
-from stssa_mm.datasets.video_files import find_video
 from stssa_mm.evaluation import STSSAAVAMetric
+from stssa_mm.video.find import find_video
+from stssa_mm.video.writer import write_video
 
 from mmaction.datasets import AVADataset  # isort: skip
 from mmaction.datasets.transforms import DecordDecode, DecordInit  # isort: skip

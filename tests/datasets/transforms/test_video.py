@@ -11,9 +11,9 @@ from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 from numbered_videos import cut_off, make_video, number_of, zeroed
 
 from stssa_mm.datasets.transforms import STSSASampleFrames, STSSAVideoDecode, STSSAVideoInit, broken_videos
-from stssa_mm.datasets.video_reader import BrokenVideoError
 from stssa_mm.engine import STSSASkippedVideosHook
 from stssa_mm.registry import HOOKS, TRANSFORMS
+from stssa_mm.video.probe import BrokenVideoError
 
 
 @pytest.fixture(scope='module')

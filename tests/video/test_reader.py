@@ -26,8 +26,9 @@ from numbered_videos import (
 )
 
 from stssa_mm.datasets import video_reader
-from stssa_mm.datasets.converters.ava_form import write_video
-from stssa_mm.datasets.video_reader import BrokenVideoError, VideoPool
+from stssa_mm.video.probe import BrokenVideoError
+from stssa_mm.video.reader import VideoPool
+from stssa_mm.video.writer import write_video
 
 FRAME_BYTES = HEIGHT * WIDTH * 3
 
