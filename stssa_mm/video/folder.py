@@ -60,7 +60,7 @@ class FrameFolder:
         self.start_index, self._length = numbers[0], len(numbers)
         if numbers[-1] - numbers[0] >= len(numbers):
             gap = next(index for index, number in enumerate(numbers) if number != numbers[0] + index)
-            raise BrokenVideoError(self.file(gap), 'no such frame, but later ones', REMEDY)
+            raise BrokenVideoError(self.file(gap), 'no such frame', REMEDY)
 
     def __len__(self) -> int:
         return self._length

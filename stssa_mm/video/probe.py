@@ -111,10 +111,11 @@ def probe(source: Union[str, bytes], path: str) -> Probe:
     with open_container(source, path) as container:
         stream = container.streams.best('video')
         codec = stream.codec_context.name
-        rows, decoding, frame = [], False, None
+        rows, place, decoding, frame = [], None, False, None
         try:
             for packet in container.demux(stream):
                 if packet.size:
+                    place = packet.pos if not rows else place
                     shown = not packet.is_discard and (codec != 'vp8' or bool(memoryview(packet)[0] & VP8_SHOWN))
                     rows.append((NONE if packet.pts is None else packet.pts, NONE if packet.dts is None else packet.dts,
                                  packet.size, packet.is_keyframe, shown))
@@ -129,9 +130,11 @@ def probe(source: Union[str, bytes], path: str) -> Probe:
             raise BrokenVideoError(path, f'packet {len(rows)} cannot be read ({reason_of(error)})') from None
         if frame is None:
             raise BrokenVideoError(path, f'none of its {len(rows)} packets gives a frame')
-        listed = len(getattr(stream, 'index_entries', ()))  # PyAV has them from version 17 on
-        if listed > len(rows):
-            raise BrokenVideoError(path, f'its index lists {listed} packets, and {len(rows)} are there')
+        index = getattr(stream, 'index_entries', ())  # PyAV has it from version 17 on
+        if len(index) > len(rows):
+            raise BrokenVideoError(path, f'its index lists {len(index)} packets, and {len(rows)} are there')
+        if len(index) and index[0].is_keyframe and index[0].pos == place and not rows[0][3]:
+            raise BrokenVideoError(path, 'its first packet is damaged')
         return _number(container, stream, Packets(*map(np.array, zip(*rows))), frame, path)
 
 

@@ -108,7 +108,7 @@ def test_videos_are_as_long_and_fast_as_promised(data, split):
         video = frames(out, name)
         assert len(video) == FRAMES == 40
         assert video.get_avg_fps() == pytest.approx(FPS)
-        assert video[0].shape == (HEIGHT, WIDTH, 3)
+        assert video.read([0])[0].shape == (HEIGHT, WIDTH, 3)
 
 
 @pytest.mark.parametrize('split', VIDEOS)

@@ -9,7 +9,7 @@ import numpy as np
 from stssa_mm.video.clock import nearest_frame
 from stssa_mm.video.probe import BrokenVideoError
 from stssa_mm.video.reader import open_video
-from stssa_mm.video.writer import mend_video
+from stssa_mm.video.writer import VideoError, mend_video
 
 
 class Mark(NamedTuple):
@@ -115,7 +115,10 @@ def open_source(file: Path, name: str, videos: Optional[Path] = None) -> Source:
         name, mended = f'{name}.mp4', f'{file}: {error.found}'
         copy = videos / name
         if not copy.exists() or copy.stat().st_mtime < file.stat().st_mtime:
-            mend_video(file, copy)
+            try:
+                mend_video(file, copy)
+            except VideoError:
+                raise error from None
         file, video = copy, open_video(copy)
     return Source(name, file, video.get_avg_fps(), video.times, *video.size, mended)
 
