@@ -7,8 +7,8 @@ every clip (32 frames 2 apart), in turn, and the frames are checked to be equal.
 - ``random_clip_ratio``: our time / MMAction2's, medians of clips around random seconds of the video;
 - ``in_order_speedup``: MMAction2's time / ours, totals of clips around neighbouring seconds, as a test reads a video;
 - ``open_s``: seconds that ours takes to open the video;
-- ``ts_random_clip_ratio``, ``ts_in_order_speedup``, ``ts_open_s``: the same of the same packets in an MPEG-TS, where the
-  frames of MMAction2 are others than are asked for, so they are not compared.
+- ``ts_random_clip_ratio``, ``ts_in_order_speedup``, ``ts_open_s``: the same where ours reads these packets from an
+  MPEG-TS, and MMAction2 still from the mp4: of an MPEG-TS it gives other frames than are asked for.
 
 With ``--memory-seconds 3600`` our growth in memory over a pass of an hour is printed as well.
 
@@ -75,20 +75,20 @@ def readers():
     }
 
 
-def clip_times(path, moments, label, compare):
+def clip_times(paths, moments, label):
     """Seconds that each reader takes for a clip around each of the moments (whole seconds), without the first."""
     pipelines, seconds = readers(), {'mmaction': [], 'ours': []}
     for moment in tqdm(moments, desc=label, unit='clip', mininterval=1):
         clips = {}
         for name, transforms in pipelines.items():
-            results = dict(filename=str(path), timestamp=int(moment), timestamp_start=0, fps=FPS, start_index=0)
+            results = dict(filename=str(paths[name]), timestamp=int(moment), timestamp_start=0, fps=FPS, start_index=0)
             start = time.perf_counter()
             for transform in transforms:
                 results = transform(results)
             seconds[name].append(time.perf_counter() - start)
             clips[name] = results['imgs']
-        if compare and not np.array_equal(*clips.values()):
-            raise SystemExit(f'{path}: the clips around second {moment} differ, expected the same frames')
+        if not np.array_equal(*clips.values()):
+            raise SystemExit(f'{paths["ours"]}: the clips around second {moment} differ, expected the same frames')
     return {name: values[1:] for name, values in seconds.items()}  # with the first, ours opens the file
 
 
@@ -125,13 +125,14 @@ def memory_of_passes(path, seconds):
     return {'memory_minute_mb': round(peaks[0], 1), 'memory_long_mb': round(peaks[1], 1)}
 
 
-def compare_readers(path, args, compare):
-    """Measure, print and return the figures of one video: its random clips, its seconds in order, its opening."""
+def compare_readers(mp4, path, args):
+    """Measure, print and return the figures of a video, which MMAction2 reads as mp4: clips and opening."""
+    paths = {'mmaction': mp4, 'ours': path}
     shuffled = np.random.default_rng(0).integers(0, args.seconds, args.clips + 1)
-    random = clip_times(path, shuffled, f'{path.name}: random clips', compare)
+    random = clip_times(paths, shuffled, f'{path.name}: random clips')
     in_order = min(args.in_order or args.seconds, args.seconds)
     first = (args.seconds - in_order) // 2
-    ordered = clip_times(path, range(first, first + in_order), f'{path.name}: seconds in order', compare)
+    ordered = clip_times(paths, range(first, first + in_order), f'{path.name}: seconds in order')
     random = {name: statistics.median(values) for name, values in random.items()}
     ordered = {name: statistics.mean(values) for name, values in ordered.items()}
     opening = opening_time(path)
@@ -156,8 +157,8 @@ def benchmark_video(args):
         size = path.stat().st_size / 2**20
         print(f'video: {args.seconds} s of {WIDTH} x {HEIGHT} pixels, {FPS} fps, H.264, {size:.1f} MiB; {args.clips} '
               f'random clips, {args.in_order or args.seconds} seconds in order')
-        found = compare_readers(path, args, compare=True)
-        found.update({f'ts_{key}': value for key, value in compare_readers(stream, args, compare=False).items()})
+        found = compare_readers(path, path, args)
+        found.update({f'ts_{key}': value for key, value in compare_readers(path, stream, args).items()})
         if args.memory_seconds:
             repeat_video(path, Path(folder) / 'long.mp4', args.memory_seconds)
             found.update(memory_of_passes(Path(folder) / 'long.mp4', args.memory_seconds))
