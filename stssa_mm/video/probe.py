@@ -85,6 +85,8 @@ def open_container(source: Union[str, bytes], path: str) -> av.container.InputCo
     if not container.streams.video:
         container.close()
         raise BrokenVideoError(path, 'there is no video in it')
+    for stream in container.streams.video:
+        stream.codec_context.thread_count = 1  # else there are threads for all processors
     return container
 
 

@@ -21,7 +21,6 @@ from .probe import NONE, BrokenVideoError, open_container, probe, reason_of
 LEADS = (0, 16, 64, 256, 1024)
 # PyAV 17 converts colours in threads, which a forked process would wait for in vain.
 ONE_THREAD = {'threads': 1} if int(av.__version__.split('.')[0]) >= 17 else {}
-NEAR = 16  # frames that are decoded rather than skipped by seeking
 
 _videos = weakref.WeakSet()
 
@@ -133,18 +132,20 @@ class Video:
             pass
 
     def _decode(self, numbers: Sequence[int], keep_from: int) -> Iterator[Tuple[int, av.VideoFrame]]:
-        """Frames in rising order. Others that are passed go into the cache from the number ``keep_from`` on."""
+        """Frames in rising order. From the number ``keep_from`` on none is passed over: others go into the cache."""
         wanted = sorted(set(numbers))
         try:
             for number in wanted:
-                start = self.probe.first[self._start_of(number)]
-                if self._next is None or not start - NEAR <= self._next <= number:
+                start = min(self.probe.first[self._start_of(number)], keep_from)
+                if self._next is None or not start <= self._next <= number:
                     self._start(number)
                 while self._next < number:
                     passed = self._take()
                     if self._next > keep_from:
                         self._cache.put((self.path, self._next - 1), passed)
                 yield number, self._take()
+        except BrokenVideoError:
+            raise
         except (av.error.FFmpegError, ValueError) as error:
             self._stop()
             raise BrokenVideoError(self.path, f'frames {wanted[0]} to {wanted[-1]} cannot be decoded '
@@ -236,7 +237,9 @@ class Video:
             self._container.close()
         self._container = open_container(self._source, self.path)
         self._stream = self._container.streams.best('video')
-        self._stream.codec_context.thread_count = self._num_threads
+        if self._num_threads > 1:
+            self._stream.codec_context.thread_count = self._num_threads
+            self._stream.thread_type = 'AUTO'
         if self.probe.stamps is None:  # each frame that is lost without a word would move the numbers of all others
             self._stream.codec_context.options = {'err_detect': 'explode'}
 
