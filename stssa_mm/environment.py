@@ -19,7 +19,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
-PYTHONS = ((3, 9), (3, 13))  # oldest, and first unsupported: mmdet 3.3 and decord 0.6 run on these
+PYTHONS = ((3, 9), (3, 13))  # oldest, and first unsupported: mmdet 3.3 and PyAV run on these
 OPENCV = ('opencv-python', 'opencv-contrib-python', 'opencv-python-headless', 'opencv-contrib-python-headless')
 ONE_OPENCV = f'pip uninstall -y {" ".join(OPENCV)}; pip install opencv-python-headless==4.11.0.86'
 REMAKE_MMCV = ('pip uninstall -y mmcv mmcv-lite mmcv-full; mim install mmcv==2.1.0, or `make setup` in a checkout, '
@@ -60,7 +60,7 @@ STACK = (
     Need('mmdet', '3.3', '3.4', 'pip install --no-deps mmdet==3.3.0'),
     Need('mmaction2', '1.2', '1.3', 'pip install --no-deps mmaction2==1.2.0'),
     Need('numpy', '1.22', '2', 'pip install "numpy<2"', 'mmaction2 uses np.NAN, which numpy 2 has not'),
-    Need('decord', '0.6', None, 'pip install decord==0.6.0'),
+    Need('av', '14', None, 'pip install av'),
     Need('importlib_metadata', '1', None, 'pip install importlib_metadata', 'mmaction2 imports it'),
 )
 # Needed to train, not to import the package.
@@ -225,9 +225,9 @@ def cv2_resizes() -> str:
     return cv2.__version__
 
 
-def decord_decodes() -> str:
+def av_decodes() -> str:
+    import av
     import cv2
-    import decord
     import numpy as np
     with tempfile.TemporaryDirectory() as folder:
         file = os.path.join(folder, 'grey.mp4')
@@ -235,9 +235,10 @@ def decord_decodes() -> str:
         for _ in range(8):
             writer.write(np.full((48, 64, 3), 128, np.uint8))
         writer.release()
-        frames = decord.VideoReader(file).get_batch(range(8)).asnumpy()
+        with av.open(file) as container:
+            frames = np.stack([frame.to_ndarray(format='rgb24') for frame in container.decode(video=0)])
     assert frames.shape == (8, 48, 64, 3) and abs(frames.mean() - 128) < 8, f'wrong frames: {frames.shape}'
-    return f'{decord.__version__}, 8 frames of an mp4'
+    return f'{av.__version__}, 8 frames of an mp4'
 
 
 def torch_devices() -> str:
@@ -275,7 +276,7 @@ def stssa_mm_imports() -> str:
 # What is tried, and what to do where it fails.
 TRIALS = (
     (cv2_resizes, ONE_OPENCV),
-    (decord_decodes, 'pip install --force-reinstall --no-deps decord==0.6.0'),
+    (av_decodes, 'pip install --force-reinstall --no-deps av'),
     (torch_devices, STACK[0].remedy),
     (mmcv_ops_on_cpu, REMAKE_MMCV),
     (mmcv_ops_on_cuda, 'compile mmcv where CUDA and nvcc are: MMCV_WITH_OPS=1 FORCE_CUDA=1 pip install '

@@ -39,6 +39,20 @@ def toy(tmp_path_factory):
 
 
 @pytest.fixture(scope='session')
+def hard_video(tmp_path_factory):
+    """A function that gives the file of a kind in ``hard_videos.KINDS``, made when it is first asked for."""
+    from hard_videos import KINDS
+    files = {}
+
+    def make(kind):
+        if kind not in files:
+            files[kind] = KINDS[kind].make(tmp_path_factory.mktemp('video'))
+        return files[kind]
+
+    return make
+
+
+@pytest.fixture(scope='session')
 def region_network(tmp_path_factory):
     """A thin child of the toy set's Faster R-CNN config, and a checkpoint of it with random weights."""
     from mmengine.config import Config

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stssa_mm.datasets.converters.ava_form import write_video
+from stssa_mm.video.writer import write_video
 
 DATA = Path(__file__).resolve().parent / 'data'
 H264, OPEN_GROUPS = DATA / 'h264_b-frames.mp4', DATA / 'mpeg4_open-groups.mp4'

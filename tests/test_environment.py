@@ -247,7 +247,7 @@ def test_trials_do_not_write_on_the_screen(capfd):
     assert capfd.readouterr() == ('', '')
 
 
-@pytest.mark.parametrize('trial', [environment.cv2_resizes, environment.decord_decodes, environment.mmcv_ops_on_cpu,
+@pytest.mark.parametrize('trial', [environment.cv2_resizes, environment.av_decodes, environment.mmcv_ops_on_cpu,
                                    environment.torch_devices, environment.mmcv_ops_on_cuda])
 def test_trials_pass_here(trial):
     assert trial()

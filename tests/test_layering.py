@@ -49,6 +49,11 @@ def test_reading_of_annotations_needs_no_torch(file):
     assert not outside(file, 'numpy', 'pandas', 'stssa_mm.datasets.annotations', 'stssa_mm.files')
 
 
+@pytest.mark.parametrize('file', files('video'), ids=lambda file: file.stem)
+def test_video_knows_of_videos_only(file):
+    assert not outside(file, 'av', 'cv2', 'numpy', 'imageio_ffmpeg', 'stssa_mm.video')
+
+
 def test_arrows_never_go_back():
     later = {'datasets': ('models', 'evaluation', 'apis', 'visualization'), 'models': ('evaluation', 'apis'),
              'evaluation': ('models', 'apis', 'visualization')}

@@ -5,8 +5,10 @@ and by ``STSSAVideoInit``, ``STSSASampleFrames`` and ``STSSAVideoDecode``, with 
 every clip (32 frames 2 apart), in turn, and the frames are checked to be equal. The last line printed is JSON:
 
 - ``random_clip_ratio``: our time / MMAction2's, medians of clips around random seconds of the video;
-- ``in_order_speedup``: MMAction2's time / ours, totals of clips around neighbouring seconds, as a test reads a video
-  (totals, because ours decodes several seconds at once).
+- ``in_order_speedup``: MMAction2's time / ours, totals of clips around neighbouring seconds, as a test reads a video;
+- ``open_s``: seconds that ours takes to open the video;
+- ``ts_random_clip_ratio``, ``ts_in_order_speedup``, ``ts_open_s``: the same where ours reads these packets from an
+  MPEG-TS, and MMAction2 still from the mp4: of an MPEG-TS it gives other frames than are asked for.
 
 With ``--memory-seconds 3600`` our growth in memory over a pass of an hour is printed as well.
 
@@ -33,8 +35,9 @@ from mmaction.datasets.transforms import DecordDecode, DecordInit, SampleAVAFram
 from peak_memory import peak_memory
 from tqdm import tqdm
 
-from stssa_mm.datasets.converters.ffmpeg import find_ffmpeg
 from stssa_mm.datasets.transforms import STSSASampleFrames, STSSAVideoDecode, STSSAVideoInit
+from stssa_mm.video.reader import open_video
+from stssa_mm.video.writer import find_ffmpeg, run_ffmpeg
 
 WIDTH, HEIGHT, FPS = 340, 256, 30
 CLIP = dict(clip_len=32, frame_interval=2, test_mode=True)
@@ -72,28 +75,38 @@ def readers():
     }
 
 
-def clip_times(path, moments, label):
+def clip_times(paths, moments, label):
     """Seconds that each reader takes for a clip around each of the moments (whole seconds), without the first."""
     pipelines, seconds = readers(), {'mmaction': [], 'ours': []}
     for moment in tqdm(moments, desc=label, unit='clip', mininterval=1):
         clips = {}
         for name, transforms in pipelines.items():
-            results = dict(filename=str(path), timestamp=int(moment), timestamp_start=0, fps=FPS, start_index=0)
+            results = dict(filename=str(paths[name]), timestamp=int(moment), timestamp_start=0, fps=FPS, start_index=0)
             start = time.perf_counter()
             for transform in transforms:
                 results = transform(results)
             seconds[name].append(time.perf_counter() - start)
             clips[name] = results['imgs']
         if not np.array_equal(*clips.values()):
-            raise SystemExit(f'{path}: the clips around second {moment} differ, expected the same frames')
+            raise SystemExit(f'{paths["ours"]}: the clips around second {moment} differ, expected the same frames')
     return {name: values[1:] for name, values in seconds.items()}  # with the first, ours opens the file
 
 
 def repeat_video(path, out, seconds):
-    """Write a video of at least so many seconds, which shows another one again and again."""
+    """Write a video of so many seconds, which shows another one again and again."""
     command = [find_ffmpeg(), '-y', '-loglevel', 'error', '-stream_loop', '-1', '-i', str(path), '-c', 'copy', '-t',
                str(seconds), str(out)]
     subprocess.run(command, check=True)
+
+
+def opening_time(path):
+    """Seconds, the median of 5."""
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        open_video(path)
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
 
 
 def memory_of_passes(path, seconds):
@@ -112,34 +125,44 @@ def memory_of_passes(path, seconds):
     return {'memory_minute_mb': round(peaks[0], 1), 'memory_long_mb': round(peaks[1], 1)}
 
 
-def benchmark_video(args):
-    """Measure, print and return ``random_clip_ratio`` and ``in_order_speedup``."""
-    memory = {}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / 'video.mp4'
-        make_video(path, args.seconds)
-        size = path.stat().st_size / 2**20
-        print(f'video: {args.seconds} s of {WIDTH} x {HEIGHT} pixels, {FPS} fps, H.264, {size:.1f} MiB; {args.clips} '
-              f'random clips, {args.in_order or args.seconds} seconds in order')
-        shuffled = np.random.default_rng(0).integers(0, args.seconds, args.clips + 1)
-        random = clip_times(path, shuffled, 'random clips')
-        in_order = min(args.in_order or args.seconds, args.seconds)
-        first = (args.seconds - in_order) // 2
-        ordered = clip_times(path, range(first, first + in_order), 'seconds in order')
-        if args.memory_seconds:
-            repeat_video(path, Path(folder) / 'long.mp4', args.memory_seconds)
-            memory = memory_of_passes(Path(folder) / 'long.mp4', args.memory_seconds)
+def compare_readers(mp4, path, args):
+    """Measure, print and return the figures of a video, which MMAction2 reads as mp4: clips and opening."""
+    paths = {'mmaction': mp4, 'ours': path}
+    shuffled = np.random.default_rng(0).integers(0, args.seconds, args.clips + 1)
+    random = clip_times(paths, shuffled, f'{path.name}: random clips')
+    in_order = min(args.in_order or args.seconds, args.seconds)
+    first = (args.seconds - in_order) // 2
+    ordered = clip_times(paths, range(first, first + in_order), f'{path.name}: seconds in order')
     random = {name: statistics.median(values) for name, values in random.items()}
     ordered = {name: statistics.mean(values) for name, values in ordered.items()}
-    print(f'{"time of a clip":30}{"MMAction2":>12}{"ours":>12}')
+    opening = opening_time(path)
+    print(f'{path.name + ", time of a clip":30}{"MMAction2":>12}{"ours":>12}')
     for label, times in (('random, median', random), ('seconds in order, mean', ordered)):
         print(f'{label:30}{times["mmaction"] * 1e3:9.1f} ms{times["ours"] * 1e3:9.1f} ms   '
               f'{times["mmaction"] / times["ours"]:6.2f}x faster')
+    print(f'{"opening":42}{opening * 1e3:9.1f} ms')
     return {
         'random_clip_ratio': round(random['ours'] / random['mmaction'], 3),
         'in_order_speedup': round(ordered['mmaction'] / ordered['ours'], 2),
-        **memory,
+        'open_s': round(opening, 3),
     }
+
+
+def benchmark_video(args):
+    """Measure, print and return the figures of a video as mp4 and as MPEG-TS."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, stream = Path(folder) / 'video.mp4', Path(folder) / 'video.ts'
+        make_video(path, args.seconds)
+        run_ffmpeg(path, '-c', 'copy', str(stream))
+        size = path.stat().st_size / 2**20
+        print(f'video: {args.seconds} s of {WIDTH} x {HEIGHT} pixels, {FPS} fps, H.264, {size:.1f} MiB; {args.clips} '
+              f'random clips, {args.in_order or args.seconds} seconds in order')
+        found = compare_readers(path, path, args)
+        found.update({f'ts_{key}': value for key, value in compare_readers(path, stream, args).items()})
+        if args.memory_seconds:
+            repeat_video(path, Path(folder) / 'long.mp4', args.memory_seconds)
+            found.update(memory_of_passes(Path(folder) / 'long.mp4', args.memory_seconds))
+    return found
 
 
 def cpu_model():

@@ -24,7 +24,7 @@ REQUIREMENTS = REPO / 'requirements'
 CONSTRAINTS = REQUIREMENTS / 'constraints.txt'
 WITH_DEPENDENCIES = ['build.txt', 'runtime.txt', 'dev.txt']
 STAMP = 'stssa_mm.stamp'
-PYTHONS = ((3, 9), (3, 13))  # mmdet 3.3 and decord 0.6 run on these
+PYTHONS = ((3, 9), (3, 13))  # mmdet 3.3 and PyAV run on these
 
 
 def say(message):

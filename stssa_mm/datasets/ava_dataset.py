@@ -13,11 +13,13 @@ from mmengine.dataset import force_full_init
 from mmengine.logging import MMLogger
 
 from stssa_mm.registry import DATASETS
+from stssa_mm.video.find import find_videos, has_extension
+from stssa_mm.video.folder import DEFAULT_TEMPLATE, FrameFolder
+from stssa_mm.video.probe import BrokenVideoError
 
 from .annotations import Rows, read_annotations, read_exclusions, read_label_map
 from .key_frames import group_rows
 from .proposal_files import Proposals, key_of, read_proposals, select_proposals, split_key
-from .video_files import find_video
 from .video_info import VideoInfo, read_video_info
 
 
@@ -50,7 +52,7 @@ class STSSAAVADataset(AVADataset):
     - A key frame that the proposal file lacks is an error, where upstream takes the whole frame for a person; see
       ``missing_proposals``. One whose array is empty has no proposals.
     - Each video may have its own start, length and rate: ``video_info``.
-    - Videos of any extension: ``video_suffix``.
+    - Videos of any extension: ``video_suffix``. Frames of any name: ``filename_tmpl``.
     - With ``multilabel=False`` a person has one label, or there is an error.
     - In testing a dataset may go without ground truth: ``ann_file`` is None, and the key frames are those of the
       proposal file, or it is a list of key frames ("video,timestamp"). ``gt_bboxes`` are (0, 4) then, as the
@@ -67,8 +69,10 @@ class STSSAAVADataset(AVADataset):
             an error. Defaults to ``'error'``.
         keep_empty (bool): Also train on key frames without people. Defaults to False.
         video_suffix (str, optional): Added to a video id to find its file in ``data_prefix['img']``, with
-            ``use_frames=False``, unless the id carries it, as in MultiSports, or is a file's name by itself. None: the
-            one video of this name, whatever its extension. Defaults to ``'.mp4'``.
+            ``use_frames=False``, unless the id has the extension of a video, as in MultiSports, or is a file's name by
+            itself. None: the one video of this name, whatever its extension. Defaults to ``'.mp4'``.
+        filename_tmpl (str, optional): The names of frames as pictures, such as ``'img_{:05}.jpg'``. Defaults to None:
+            those in the video's folder, see :class:`~stssa_mm.video.folder.FrameFolder`.
         video_info (str, optional): csv or json of each video's start, frames and fps; see
             :func:`~stssa_mm.datasets.video_info.read_video_info`. What it does not give is as for every video:
             ``timestamp_start``, ``timestamp_end`` and ``fps``. Defaults to None.
@@ -89,6 +93,7 @@ class STSSAAVADataset(AVADataset):
                  missing_proposals: str = 'error',
                  keep_empty: bool = False,
                  video_suffix: Optional[str] = '.mp4',
+                 filename_tmpl: Optional[str] = None,
                  video_info: Optional[str] = None,
                  lazy_init: bool = False,
                  **kwargs) -> None:
@@ -98,10 +103,13 @@ class STSSAAVADataset(AVADataset):
         self.keep_empty = keep_empty
         self.video_suffix = video_suffix
         self.video_info = video_info
+        self._filename_tmpl = filename_tmpl
+        self._templates: Dict[str, str] = {}  # of videos whose folder was looked into
         # Shared with the workers, which live through all epochs.
         self._seed_and_epoch = torch.full((2, ), -1, dtype=torch.int64).share_memory_()
         # Upstream would read label map and proposals by its own means.
-        super().__init__(ann_file, pipeline, lazy_init=True, **{**kwargs, 'serialize_data': False})
+        super().__init__(ann_file, pipeline, lazy_init=True,
+                         **{**kwargs, 'filename_tmpl': filename_tmpl or DEFAULT_TEMPLATE, 'serialize_data': False})
         self.proposal_file = proposal_file
         self.custom_classes = None if custom_classes is None else [0, *custom_classes]
         if not lazy_init:
@@ -135,8 +143,10 @@ class STSSAAVADataset(AVADataset):
         self._infos = self._video_infos()
         self._files: Dict[str, str] = {}
         if not self.use_frames and self.video_suffix is None:
-            folder = Path(self.data_prefix['img'])
-            self._files = {video: str(find_video(folder, video)) for video in self.key_frames.videos.tolist()}
+            for video, file in find_videos(Path(self.data_prefix['img']), self.key_frames.videos.tolist()).items():
+                if isinstance(file, Exception):
+                    raise file
+                self._files[video] = str(file)
         return np.array(frames)
 
     def filter_data(self) -> np.ndarray:
@@ -180,29 +190,38 @@ class STSSAAVADataset(AVADataset):
             timestamp=int(timestamp) if timestamp.is_integer() else timestamp,
             img_key=self._key(frame),
             **self.timing(video),
-            filename_tmpl=self.filename_tmpl,
+            filename_tmpl=self._template(video),
             start_index=self.start_index,
             modality=self.modality,
             sample_idx=idx if idx >= 0 else len(self) + idx,
             **self._ground_truth(frame))
-        if self.use_frames:
-            info['frame_dir'] = osp.join(self.data_prefix['img'], video)
-        else:
-            info['filename'] = self.file_of(video)
+        info['frame_dir' if self.use_frames else 'filename'] = self.path_of(video)
         if self.proposals is not None:
             info['proposals'], scores = self.proposals.of(frame)
             if scores is not None:
                 info['scores'] = scores
         return info
 
-    def file_of(self, video: str) -> str:
-        """Path of a video's file, see ``video_suffix``."""
+    def path_of(self, video: str) -> str:
+        """The file of a video, or its folder of frames."""
         path = osp.join(self.data_prefix['img'], video)
+        if self.use_frames:
+            return path
         if video in self._files:
             return self._files[video]
-        if video.lower().endswith(self.video_suffix.lower()) or (osp.splitext(video)[1] and osp.isfile(path)):
-            return path
-        return path + self.video_suffix
+        whole = has_extension(video) or osp.splitext(video)[1] and osp.isfile(path)
+        return path if whole else path + self.video_suffix
+
+    def _template(self, video: str) -> str:
+        """How the frames of a video are named."""
+        if self._filename_tmpl or not self.use_frames:
+            return self.filename_tmpl
+        if video not in self._templates:
+            try:
+                self._templates[video] = FrameFolder(self.path_of(video)).template
+            except BrokenVideoError:
+                self._templates[video] = DEFAULT_TEMPLATE  # reading the frames says what is wrong
+        return self._templates[video]
 
     def _key(self, frame: int) -> str:
         frames = self.key_frames

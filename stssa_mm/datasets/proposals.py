@@ -7,11 +7,13 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 from tqdm import tqdm
 
+from stssa_mm.video.clock import frame_at
+from stssa_mm.video.find import find_videos, open_frames
+
 from .annotations import split_line
 from .converters.ava_form import check_proposal_suffix, write_proposals
 from .person_detectors import PersonDetector, select_people
 from .proposal_files import key_of, split_key
-from .video_files import UNREADABLE, FrameFolder, find_video, open_video, read_frames
 from .video_info import VideoInfo, read_video_info
 
 
@@ -86,12 +88,12 @@ class FramePeople:
         """Of each key frame of one video (n, 5): x1, y1, x2, y2, relative, and the score.
 
         Raises:
-            ValueError: If the video cannot be read or a key frame lies outside.
+            BrokenVideoError: A ValueError, if the video cannot be read.
         """
         video = key_frames[0].video
         if video != self._video:
-            self._video, self._frames = video, _open(self._files[video])
-        return self._detector(_read_key_frames(self._frames, key_frames, self._files[video]))
+            self._video, self._frames = video, open_frames(self._files[video])
+        return self._detector(self._frames.read([key_frame.frame for key_frame in key_frames]))
 
 
 def detect_people(key_frames: Sequence[KeyFrame], find: Callable[[Sequence[KeyFrame]], List[np.ndarray]],
@@ -156,21 +158,6 @@ def _read_partial(partial: Path, header: dict) -> Dict[KeyFrame, np.ndarray]:
     return done
 
 
-def _open(path: Path):
-    return FrameFolder(path) if path.is_dir() else open_video(path)
-
-
-def _read_key_frames(frames, key_frames: Sequence[KeyFrame], path: Path) -> List[np.ndarray]:
-    for key_frame in key_frames:
-        if not 0 <= key_frame.frame < len(frames):
-            raise ValueError(f'{path}: has {len(frames)} frames, and the key frame {key_frame.key} would be number '
-                             f'{key_frame.frame} (from 0): check the unit of the timestamps and where they start')
-    try:
-        return read_frames(frames, [key_frame.frame for key_frame in key_frames])
-    except UNREADABLE as error:
-        raise ValueError(f'{path}: frames near {key_frames[0].key} cannot be read: replace the file') from error
-
-
 def make_proposals(key_frame_file: Path, videos: Path, detector: PersonDetector, out: Path, unit: str = 'seconds',
                    timestamp_start: Optional[float] = None, video_info: Optional[Path] = None, fps: float = 30,
                    selection: Selection = SELECTION, batch_size: int = 8) -> dict:
@@ -204,19 +191,24 @@ def make_proposals(key_frame_file: Path, videos: Path, detector: PersonDetector,
         raise ValueError(f'fps={fps}: expected a number above 0')
     wanted = sorted(read_key_frames(key_frame_file))
     infos = read_video_info(video_info) if video_info else {}
-    files, starts, rates = {}, {}, {}
-    for video in dict.fromkeys(video for video, _ in wanted):
-        folder, info = Path(videos, video), infos.get(video, VideoInfo())
-        path = files[video] = folder if folder.is_dir() else find_video(Path(videos), video)
-        starts[video] = timestamp_start if info.start is None else info.start
-        if unit == 'frames' or info.fps == 1:
-            rates[video] = 1
-        elif path.is_dir():
-            rates[video] = fps if info.fps is None else info.fps
-        else:
-            rates[video] = open_video(path).get_avg_fps()
-    key_frames = [KeyFrame(video, timestamp, round((timestamp - starts[video]) * rates[video]))
-                  for video, timestamp in wanted]
+    timestamps: Dict[str, list] = {}
+    for video, timestamp in wanted:
+        timestamps.setdefault(video, []).append(timestamp)
+    folders = {video: Path(videos, video) for video in timestamps if Path(videos, video).is_dir()}
+    files = {**find_videos(videos, timestamps.keys() - folders.keys()), **folders}
+    key_frames = []
+    for video in timestamps:
+        if isinstance(files[video], Exception):
+            raise files[video]
+        frames, info = open_frames(files[video]), infos.get(video, VideoInfo())
+        start = timestamp_start if info.start is None else info.start
+        rate = 1 if unit == 'frames' else fps if info.fps is None else info.fps
+        if frames.times is not None and info.fps != 1 and unit == 'seconds':
+            rate = frames.get_avg_fps()
+        end = len(frames) if info.frames is None else min(info.frames, len(frames))
+        for timestamp in timestamps[video]:
+            frame = frame_at(timestamp, start, rate, frames.times, (0, end), str(files[video]))
+            key_frames.append(KeyFrame(video, timestamp, frame))
     return find_and_write(key_frames, FramePeople(files, detector), out, selection, batch_size)
 
 

@@ -2,7 +2,7 @@
 import copy
 import os.path as osp
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 import numpy as np
 from mmengine.config import Config
@@ -12,7 +12,10 @@ from tqdm import tqdm
 
 from stssa_mm.datasets import STSSAAVADataset
 from stssa_mm.datasets.annotations import read_label_map
-from stssa_mm.datasets.video_files import open_video
+from stssa_mm.video.clock import frame_of_sample
+from stssa_mm.video.folder import FrameFolder
+from stssa_mm.video.probe import BrokenVideoError
+from stssa_mm.video.reader import Video, open_video
 
 from .chance import Chance, random_scores
 from .frame_map import CAPACITY, Boxes, best_overlaps
@@ -22,6 +25,8 @@ SPLITS = ('train', 'val', 'test')
 LOW_RECALL, HOPELESS_RECALL = 0.8, 0.1
 SEVERAL = 3  # names given as examples
 UNOPENED = 'videos not opened'
+READ_FILES = ('STSSAVideoInit', 'DecordInit', 'OpenCVInit', 'PyAVInit', 'PIMSInit')
+READ_PICTURES = ('STSSARawFrameDecode', 'RawFrameDecode')
 
 
 class Finding(NamedTuple):
@@ -89,9 +94,10 @@ def check_config(cfg: Config, videos: int = 3) -> Checked:
         dataset = _read(split, part, bool(cfg.get('model', {}).get('rpn_head')), findings)
         if dataset is not None:
             datasets[split] = dataset
-            _check_people(split, dataset, findings)
+            _check_people(split, dataset, cfg, findings)
+            _check_pipeline(split, dataset, part, findings)
             _check_proposals(split, dataset, part, cfg, classes, findings)
-            _check_media(split, dataset, split in by_video, videos, findings)
+            _check_media(split, dataset, split in by_video, _span(part), videos, findings)
     _check_leakage(datasets, findings)
     histogram = {split: _histogram(dataset, classes) for split, dataset in datasets.items()}
     _check_classes(histogram, classes, findings)
@@ -231,7 +237,14 @@ def _used(dataset: STSSAAVADataset) -> np.ndarray:
     return used
 
 
-def _check_people(split: str, dataset: STSSAAVADataset, findings: List[Finding]) -> None:
+def _check_people(split: str, dataset: STSSAAVADataset, cfg: Config, findings: List[Finding]) -> None:
+    head = cfg.get('model', {}).get('roi_head', {}).get('bbox_head', {})
+    used = np.repeat(_used(dataset), np.diff(dataset.key_frames.people))
+    several = int((np.diff(dataset.key_frames.labels)[used] > 1).sum())
+    if several and not head.get('multilabel', True):
+        findings.append(Finding('error', 'several labels', split, (
+            f'{several} of {int(used.sum())} people have several labels, and model.roi_head.bbox_head.multilabel=False '
+            'trains one: set it to True')))
     people = np.diff(dataset.key_frames.people)[dataset.data_list]
     findings.append(Finding('note', 'people', split, (
         f'{len(people)} key frames of {len(np.unique(dataset.key_frames.video[dataset.data_list]))} videos, '
@@ -337,52 +350,75 @@ def chance_of(dataset: STSSAAVADataset, boxes: Boxes, used: np.ndarray, classes:
 
 def _goes_by_video_times(part: dict) -> bool:
     """Whether the pipeline finds a timestamp by the times at which a video shows its frames, whatever ``fps`` says."""
-    types = {transform.get('type', '').split('.')[-1] for transform in part.get('pipeline') or ()}
-    return {'STSSAVideoInit', 'STSSASampleFrames'} <= types
+    return {'STSSAVideoInit', 'STSSASampleFrames'} <= set(_types(part))
 
 
-def _check_media(split: str, dataset: STSSAAVADataset, by_video: bool, videos: int, findings: List[Finding]) -> None:
-    """Are the videos, or folders of frames, there, and long enough? ``by_video``: see :func:`_goes_by_video_times`."""
+def _types(part: dict) -> List[str]:
+    """The names of a pipeline's transforms."""
+    return [transform.get('type', '').split('.')[-1] for transform in part.get('pipeline') or ()]
+
+
+def _check_pipeline(split: str, dataset: STSSAAVADataset, part: dict, findings: List[Finding]) -> None:
+    """Does the pipeline read what the dataset names?"""
+    wrong = [name for name in _types(part) if name in (READ_FILES if dataset.use_frames else READ_PICTURES)]
+    if wrong:
+        what, other = (('folders of frames', 'video files') if dataset.use_frames else
+                       ('video files', 'folders of frames'))
+        findings.append(Finding('error', 'pipeline', split, (
+            f'use_frames={dataset.use_frames}: the dataset names {what}, and the pipeline\'s {wrong[0]} reads {other}: '
+            f'set use_frames={not dataset.use_frames}, or take a pipeline of '
+            + ('STSSARawFrameDecode' if dataset.use_frames else 'STSSAVideoInit and STSSAVideoDecode'))))
+
+
+def _span(part: dict) -> int:
+    """How many frames a clip reaches to each side of its moment."""
+    for transform in part.get('pipeline') or ():
+        if 'clip_len' in transform:
+            return transform['clip_len'] * transform.get('frame_interval', 2) // 2
+    return 0
+
+
+def _check_media(split: str, dataset: STSSAAVADataset, by_video: bool, span: int, videos: int,
+                 findings: List[Finding]) -> None:
+    """Are the videos, or folders of frames, there, long enough and sound?
+
+    ``by_video``: see :func:`_goes_by_video_times`. ``span``: see :func:`_span`.
+    """
     frames = dataset.key_frames
     names = frames.videos[np.unique(frames.video[dataset.data_list])].tolist()
-    folder = dataset.data_prefix['img']
-    missing, files = [], {}
-    for video in tqdm(names, desc=f'{split}: files', unit='video', mininterval=1, disable=len(names) < 1000):
-        files[video] = Path(folder, video) if dataset.use_frames else Path(dataset.file_of(video))
-        if not (files[video].is_dir() if dataset.use_frames else files[video].is_file()):
-            missing.append(video)
+    files = {video: Path(dataset.path_of(video)) for video in names}
+    missing = [video for video in tqdm(names, desc=f'{split}: files', unit='video', mininterval=1,
+                                       disable=len(names) < 1000)
+               if not (files[video].is_dir() if dataset.use_frames else files[video].is_file())]
     if missing:
         what = 'folders of frames' if dataset.use_frames else 'videos'
         findings.append(Finding('error', 'missing videos', split, (
-            f'{len(missing)} of {len(names)} {what} are not in data_prefix.img={folder!r}, such as '
+            f'{len(missing)} of {len(names)} {what} are not in data_prefix.img={dataset.data_prefix["img"]!r}, such as '
             f'{_some([str(files[video]) for video in missing])}')))
     there = [video for video in names if video not in set(missing)]
     if 0 <= videos < len(there):
         findings.append(Finding('note', UNOPENED, split, f'{len(there) - videos} of {len(there)}, which may be broken '
                                 'or too short: tools/check_dataset.py --videos -1 opens all'))
         there = [there[index] for index in np.linspace(0, len(there) - 1, videos).round().astype(int)]
-    last = np.full(len(frames.videos), -np.inf)
-    np.maximum.at(last, frames.video[dataset.data_list], frames.timestamp[dataset.data_list])
     late, slow = [], []
     for video in tqdm(there, desc=f'{split}: opening', unit='video', mininterval=1, disable=len(there) < 20):
-        timing = dataset.timing(video)
-        stamp = last[np.searchsorted(frames.videos, video)]
-        centre = timing['fps'] * (stamp - timing['timestamp_start'])
-        if dataset.use_frames:
-            length = sum(1 for _ in files[video].iterdir())
-        else:
-            try:
+        chosen = np.flatnonzero(frames.video[dataset.data_list] == np.searchsorted(frames.videos, video)).tolist()
+        samples = sorted(map(dataset.get_data_info, chosen), key=lambda sample: sample['timestamp'])
+        try:
+            if dataset.use_frames:
+                reader = FrameFolder(files[video], samples[0]['filename_tmpl'], dataset.start_index)
+            else:
                 reader = open_video(files[video])
-            except ValueError as error:
-                findings.append(Finding('error', 'unreadable video', split, str(error)))
-                continue
-            length, rate = len(reader), reader.get_avg_fps()
-            if by_video and timing['fps'] != 1:
-                centre = rate * (stamp - timing['timestamp_start'])
-            elif timing['fps'] != 1 and abs(timing['fps'] - rate) * (stamp - timing['timestamp_start']) > rate / 2:
+            numbers = _clip_frames(reader, samples, by_video, span, late)
+            reader.check(numbers)
+        except BrokenVideoError as error:
+            findings.append(Finding('error', 'unreadable video', split, str(error)))
+            continue
+        fps, moment = samples[-1]['fps'], samples[-1]['timestamp'] - samples[-1]['timestamp_start']
+        if not dataset.use_frames and not by_video and fps != 1:
+            rate = reader.get_avg_fps()
+            if abs(fps - rate) * moment > rate / 2:
                 slow.append(f'{video} ({rate:.4g})')
-        if centre >= length:
-            late.append(f'{video} at {stamp:g} (frame {centre:.0f} of {length})')
     if late:
         findings.append(Finding('error', 'timestamps', split, (
             f'{len(late)} of the {len(there)} videos looked at have key frames past their end, such as {_some(late)}: '
@@ -391,6 +427,22 @@ def _check_media(split: str, dataset: STSSAAVADataset, by_video: bool, videos: i
         findings.append(Finding('warning', 'fps', split, (
             f'{len(slow)} of the {len(there)} videos looked at have another rate than the dataset\'s fps, and their '
             f'last clip lies more than half a second off: {_some(slow)}. Give video_info, or make videos of one rate')))
+
+
+def _clip_frames(reader: Union[Video, FrameFolder], samples: Sequence[dict], by_video: bool, span: int,
+                 late: List[str]) -> Set[int]:
+    """The frames of the clips of a video's samples. A name goes to ``late`` where a moment is past the end."""
+    numbers: Set[int] = set()
+    for sample in samples:
+        try:
+            centre, (first, end) = frame_of_sample(sample, len(reader), reader.times if by_video else None)
+        except ValueError:
+            if sample['timestamp'] >= sample['timestamp_start']:
+                late.append(f'{sample["video_id"]} at {sample["timestamp"]:g} (it has {len(reader)} frames)')
+                break
+        else:
+            numbers.update(range(max(centre - span, first), min(centre + span, end - 1) + 1))
+    return numbers
 
 
 def _check_leakage(datasets: Dict[str, STSSAAVADataset], findings: List[Finding]) -> None:

@@ -7,28 +7,23 @@ import cv2
 import numpy as np
 
 from stssa_mm.datasets import STSSAAVADataset
-from stssa_mm.datasets.video_files import open_video
+from stssa_mm.video.clock import frame_of_sample
+from stssa_mm.video.folder import FrameFolder
+from stssa_mm.video.reader import open_video
 
 HEIGHT, COLUMNS = 240, 4
 GREEN, YELLOW, WHITE = (0, 200, 0), (0, 220, 220), (255, 255, 255)  # BGR
 
 
 def _read_key_frame(dataset: STSSAAVADataset, sample: dict, by_video: bool) -> np.ndarray:
-    """The picture (H, W, 3), BGR, of a sample's timestamp; ``by_video``: at the video's own rate."""
-    number = round(sample['fps'] * (sample['timestamp'] - sample['timestamp_start']))
+    """The picture (H, W, 3), BGR, of a sample's timestamp; ``by_video``: by the video's times."""
     if dataset.use_frames:
-        path = Path(sample['frame_dir'], sample['filename_tmpl'].format(number + sample['start_index']))
-        image = cv2.imread(str(path)) if path.is_file() else None
-        if image is None:
-            raise ValueError(f'{path}: no such picture, or it cannot be read: it is the key frame {sample["img_key"]}')
-        return image
-    reader = open_video(sample['filename'])
-    if by_video and sample['fps'] != 1:
-        number = round(reader.get_avg_fps() * (sample['timestamp'] - sample['timestamp_start']))
-    if not 0 <= number < len(reader):
-        raise ValueError(f'{sample["filename"]}: has {len(reader)} frames, and the key frame {sample["img_key"]} would '
-                         f'be number {number} (from 0): check fps and timestamp_start')
-    return np.ascontiguousarray(reader[number].asnumpy()[..., ::-1])
+        frames, times = FrameFolder(sample['frame_dir'], sample['filename_tmpl'], sample['start_index']), None
+    else:
+        frames = open_video(sample['filename'])
+        times = frames.times if by_video else None
+    number, _ = frame_of_sample(sample, len(frames), times)
+    return np.ascontiguousarray(frames.read([number])[0][..., ::-1])
 
 
 def _draw(image: np.ndarray, sample: dict, names: Mapping[int, str], ids: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Small videos, and a detector that finds their squares."""
 import numpy as np
 
-from stssa_mm.datasets.converters.ava_form import write_video
+from stssa_mm.video.writer import write_video
 
 SIZE = 64
 

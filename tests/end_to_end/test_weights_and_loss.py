@@ -13,7 +13,7 @@ def offline_config(tmp_path):
         bound.bind(('127.0.0.1', 0))  # not listening
         url = f'http://127.0.0.1:{bound.getsockname()[1]}/kinetics.pth'
         (tmp_path / 'offline.py').write_text(
-            f"_base_ = '{TOY}'\nmodel = dict(init_cfg=dict(_delete_=True, type='Pretrained', checkpoint='{url}'))\n")
+            f"_base_ = '{TOY}'\nmodel = dict(init_cfg=dict(type='Pretrained', checkpoint='{url}'))\n")
         yield tmp_path / 'offline.py', url
 
 

@@ -3,16 +3,24 @@ import json
 import pickle
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
+from mmengine.registry import DATASETS, init_default_scope
+from numbered_videos import cut_off, zeroed
 
 from stssa_mm.datasets import STSSAAVADataset
 from stssa_mm.evaluation.dataset_checks import chance_of, check_config
 from stssa_mm.evaluation.frame_map import Boxes
+from stssa_mm.video.probe import BrokenVideoError
+from stssa_mm.video.reader import open_video
 
 TRAIN, VAL = 'train_dataloader.dataset', 'val_dataloader.dataset'
 UPSTREAM = [dict(type='DecordInit'), dict(type='SampleAVAFrames', clip_len=16)]  # counts frames by the dataset's fps
+
+
+FRAMES = [dict(type='STSSASampleFrames', clip_len=4, frame_interval=1), dict(type='STSSARawFrameDecode')]
 
 
 def config_of(repo, folder, name='stssa_toy'):
@@ -84,6 +92,14 @@ def broken_video(folder, cfg):
     (folder / 'videos' / 'val_0001.mp4').write_bytes(b'no video')
 
 
+def damaged_video(folder, cfg):
+    zeroed(folder / 'videos' / 'val_0001.mp4', folder / 'videos' / 'val_0001.mp4', 15, 20)
+
+
+def cut_video(folder, cfg):
+    cut_off(folder / 'videos' / 'val_0001.mp4', folder / 'videos' / 'val_0001.mp4', 0.9)
+
+
 def low_scores(array):
     """Good boxes of score 0.5, and a corner of score 0.99."""
     good = np.column_stack([array[:, :4], np.full(len(array), 0.5)])
@@ -132,6 +148,14 @@ DAMAGES = {
                                      'exclude_file=None'),
     'video missing': (without_videos, 'error', 'missing videos', 'val', 'val_0001.mp4'),
     'video broken': (broken_video, 'error', 'unreadable video', 'val', 'val_0001.mp4'),
+    'video cut off': (cut_video, 'error', 'unreadable video', 'val', 'so it is cut off'),
+    'frames of a video lost': (damaged_video, 'error', 'unreadable video', 'val', 'cannot be decoded'),
+    'pipeline for frames': (options(pipeline=FRAMES), 'error', 'pipeline', 'train', 'use_frames=False: the dataset '
+                            "names video files, and the pipeline's STSSARawFrameDecode reads folders of frames"),
+    'pipeline for videos': (options(use_frames=True), 'error', 'pipeline', 'train', 'use_frames=True: the dataset '
+                            "names folders of frames, and the pipeline's STSSAVideoInit reads video files"),
+    'a head for one label': (options(model__roi_head__bbox_head__multilabel=False), 'error', 'several labels', 'train',
+                             'bbox_head.multilabel=False trains one'),
     'folder of videos wrong': (options(data_prefix=dict(img='/nowhere')), 'error', 'missing videos', 'train',
                                '6 of 6 videos'),
     'timestamps past the end': (options(timestamp_start=0), 'error', 'timestamps', 'train', 'past their end'),
@@ -166,6 +190,56 @@ def test_each_fault_is_named(sound, damage):
                for finding in checked.findings), checked.findings
     assert checked.verdict.startswith('training cannot work' if level == 'error' else 'no error found')
     assert all('\n' not in finding.text for finding in checked.findings)
+
+
+def as_frames(folder, cfg, name='img_{:05}.jpg', first=1, **changes):
+    """Write the videos as pictures, and change the config for them."""
+    for file in (folder / 'videos').iterdir():
+        place = folder / 'frames' / file.stem
+        place.mkdir(parents=True)
+        video = open_video(file)
+        for number, frame in enumerate(video.read(range(len(video)))):
+            cv2.imwrite(str(place / name.format(number + first)), np.ascontiguousarray(frame[..., ::-1]))
+    options(pipeline=FRAMES, use_frames=True, data_prefix=dict(img=str(folder / 'frames')), start_index=1,
+            timestamp_end=904, **changes)(folder, cfg)
+
+
+def lose(number):
+    return lambda folder: folder.joinpath(f'img_{number:05}.jpg').unlink()
+
+
+@pytest.mark.parametrize('name', ['img_{:05}.jpg', 'v-1_{:06}.png'])
+def test_frames_of_any_name_are_read(sound, name):
+    as_frames(*sound, name=name)
+    assert check_config(sound[1], videos=-1).verdict.startswith('no error found')
+    assert len(_train(sound[1])[0]['imgs']) == 4
+
+
+@pytest.mark.parametrize(('arguments', 'change', 'message'), [
+    (dict(filename_tmpl='frame_{:05}.jpg'), None, "filename_tmpl='frame_{:05}.jpg': no such frame, but there is img_"),
+    (dict(filename_tmpl='img_{:05}.png'), None, "filename_tmpl='img_{:05}.png': no such frame"),
+    (dict(first=0), None, 'its first frame is img_00000.jpg, and start_index=1 says img_00001.jpg'),
+    ({}, lose(17), 'img_00017.jpg: no such frame'),
+    ({}, lose(1), 'its first frame is img_00002.jpg, and start_index=1 says img_00001.jpg'),
+    ({}, lambda folder: folder.joinpath('img_00011.jpg').write_bytes(b''), 'img_00011.jpg: the file is empty'),
+])
+def test_frames_that_training_cannot_read_are_refused_with_its_words(sound, arguments, change, message):
+    as_frames(*sound, **arguments)
+    if change:
+        for folder in (sound[0] / 'frames').iterdir():
+            change(folder)
+    with pytest.raises(BrokenVideoError) as error:
+        list(_train(sound[1]))
+    checked = check_config(sound[1], videos=-1)
+    texts = [finding.text for finding in checked.findings if finding.name == 'unreadable video']
+    assert message in str(error.value) and str(error.value) in texts
+    assert checked.verdict.startswith('training cannot work')
+
+
+def _train(cfg):
+    """The training dataset of a config."""
+    init_default_scope('mmaction')
+    return DATASETS.build(cfg.train_dataloader.dataset)
 
 
 @pytest.mark.parametrize('fps', [5, 60])

@@ -36,7 +36,7 @@ def test_without_any_package_it_does_not_crash():
     faults = [line for line in lines if line.startswith('fault:')]
     assert lines[-1] == f'Training cannot start: {len(faults)} faults above.'
     assert all('Remedy: ' in fault for fault in faults)
-    for package in ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmaction2', 'numpy', 'decord', 'openmim'):
+    for package in ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmaction2', 'numpy', 'av', 'openmim'):
         assert sum(f'{package} is not installed' in fault for fault in faults) == 1
     assert len(lines) < 50
 

@@ -71,6 +71,11 @@ def report(summary):
     if summary['empty_videos']:
         print(f'{len(summary["empty_videos"])} videos without anybody are left out: '
               f'{", ".join(summary["empty_videos"])}')
+    if summary['mended']:
+        print(f'{len(summary["mended"])} videos cannot be read exactly and were written anew into '
+              f'{summary["config"].parent}/videos:')
+        for found in summary['mended']:
+            print(f'  {found}')
     if summary['unlabelled']:
         print(f'{summary["unlabelled"]} boxes without an action are left out')
     config = summary['config']

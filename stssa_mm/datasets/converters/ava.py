@@ -13,8 +13,18 @@ from zipfile import BadZipFile, ZipFile
 
 from tqdm import tqdm
 
+from stssa_mm.video.writer import (
+    VideoError,
+    Window,
+    cut_fault,
+    cut_video,
+    extract_frames,
+    find_ffmpeg,
+    frames_fault,
+    movie_fault,
+)
+
 from .download import DownloadError, download
-from .ffmpeg import VideoError, Window, cut_fault, cut_video, extract_frames, find_ffmpeg, frames_fault, movie_fault
 
 STEPS = ('annotations', 'proposals', 'videos', 'cut', 'frames')
 SUBSETS = {'train': 'trainval', 'val': 'trainval', 'test': 'test'}  # subset to folder and list of the movies' server

@@ -4,7 +4,6 @@ import pickle
 from pathlib import Path
 from typing import Dict, Iterable, NamedTuple, Sequence
 
-import cv2
 import numpy as np
 
 
@@ -75,26 +74,3 @@ def write_label_map(path: Path, names: Sequence[str]) -> None:
     """An AVA action list: classes numbered from 1."""
     items = (f'item {{\n  name: "{name}"\n  id: {number}\n}}\n' for number, name in enumerate(names, 1))
     Path(path).write_text(''.join(items))
-
-
-def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
-    """An mp4 (MPEG-4) of RGB frames (H, W, 3).
-
-    Raises:
-        OSError: If the file cannot be written.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f'.part{path.suffix}')
-    writer = None
-    for frame in frames:
-        if writer is None:
-            size = frame.shape[1::-1]
-            writer = cv2.VideoWriter(str(part), cv2.VideoWriter_fourcc(*'mp4v'), fps, size)
-            if not writer.isOpened():
-                raise OSError(f'{path}: cannot write a video of {size[0]} x {size[1]} pixels: is the disk writable?')
-        writer.write(np.ascontiguousarray(frame[..., ::-1]))
-    if writer is None:
-        raise ValueError(f'{path}: a video needs at least one frame')
-    writer.release()
-    os.replace(part, path)

@@ -14,7 +14,9 @@ from PIL import Image
 from scipy.io import loadmat
 from tqdm import tqdm
 
-from .ava_form import Row, ground_truth_proposals, write_annotations, write_label_map, write_proposals, write_video
+from stssa_mm.video.writer import write_video
+
+from .ava_form import Row, ground_truth_proposals, write_annotations, write_label_map, write_proposals
 
 FPS = 30
 SUBSETS = {'1': 'train', '2': 'test'}

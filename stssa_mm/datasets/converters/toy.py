@@ -20,7 +20,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from .ava_form import Row, write_annotations, write_label_map, write_proposals, write_video
+from stssa_mm.video.writer import write_video
+
+from .ava_form import Row, write_annotations, write_label_map, write_proposals
 
 POSTURES = ('stand', 'crouch')
 WAVES = ('wave slowly', 'wave fast')

@@ -4,7 +4,7 @@ import logging
 import torch
 from mmengine.logging import print_log
 
-from stssa_mm.datasets.video_reader import BrokenVideoError
+from stssa_mm.video.probe import BrokenVideoError
 
 MAX_WORKERS = 1024
 

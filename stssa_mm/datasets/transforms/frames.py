@@ -6,13 +6,11 @@ from mmaction.datasets.transforms import RawFrameDecode
 from mmengine.fileio import FileClient
 from PIL import UnidentifiedImageError
 
-from stssa_mm.datasets.video_files import picture_fault
-from stssa_mm.datasets.video_reader import BrokenVideoError
 from stssa_mm.registry import TRANSFORMS
+from stssa_mm.video.folder import REMEDY, FrameFolder, picture_fault
+from stssa_mm.video.probe import BrokenVideoError
 
 from .broken_videos import BrokenVideos
-
-REMEDY = "Extract the video's frames again; on_broken='skip' leaves its samples out of training"
 
 
 class _SoundPictures:
@@ -26,10 +24,10 @@ class _SoundPictures:
         try:
             data = self._client.get(path)
         except FileNotFoundError:
-            raise BrokenVideoError(f'{path}: no such frame. {REMEDY}') from None
+            raise BrokenVideoError(path, 'no such frame', REMEDY) from None
         fault = picture_fault(data)
         if fault:
-            raise BrokenVideoError(f'{path}: {fault}. {REMEDY}')
+            raise BrokenVideoError(path, fault, REMEDY)
         return data
 
 
@@ -38,8 +36,11 @@ class STSSARawFrameDecode(RawFrameDecode):
     """:class:`RawFrameDecode` that names a frame that is missing, empty, cut off (JPEG) or, to cv2 and Pillow, no
     picture.
 
-    Required and added keys: those of :class:`RawFrameDecode`; ``imgs`` are (H, W, 3) each, RGB. Gives None for a broken
-    frame that is to be skipped.
+    A folder on disk is looked at once in each process: none of its pictures may be missing in between, and the first
+    has the number ``start_index``, or every clip would be off.
+
+    Required and added keys: those of :class:`RawFrameDecode`; ``imgs`` are (H, W, 3) each, RGB. Optional key:
+    ``start_index``. Gives None for a broken frame that is to be skipped.
 
     Args:
         on_broken (str): ``'stop'`` or ``'skip'``, see :class:`.broken_videos.BrokenVideos`. Defaults to ``'stop'``.
@@ -53,15 +54,22 @@ class STSSARawFrameDecode(RawFrameDecode):
         super().__init__(**kwargs)
         self._on_broken_video = BrokenVideos(on_broken)
         self.take_skipped = self._on_broken_video.take_skipped
+        self._sound = set()  # folders
 
     def transform(self, results: dict) -> Optional[dict]:
         """Read the clip."""
         if self.file_client is None:
             self.file_client = _SoundPictures(FileClient(self.io_backend, **self.kwargs))
         try:
+            self._check(results['frame_dir'], results['filename_tmpl'], results.get('start_index'), results['modality'])
             return super().transform(results)
         except BrokenVideoError as error:
             broken = error
         except (cv2.error, UnidentifiedImageError):
-            broken = BrokenVideoError(f'{self.file_client.path}: it is no picture. {REMEDY}')
+            broken = BrokenVideoError(self.file_client.path, 'it is no picture', REMEDY)
         return self._on_broken_video(results['frame_dir'], broken)
+
+    def _check(self, folder: str, template: str, start_index: Optional[int], modality: str) -> None:
+        if self.io_backend == 'disk' and modality == 'RGB' and folder not in self._sound:
+            FrameFolder(folder, template, start_index)
+            self._sound.add(folder)

@@ -15,9 +15,8 @@ from stssa_mm.datasets.converters.ava import (
     prepare_ava,
     unpack_annotations,
 )
-from stssa_mm.datasets.converters.ava_form import write_video
 from stssa_mm.datasets.converters.download import DownloadError
-from stssa_mm.datasets.converters.ffmpeg import Window, cut_fault, run_ffmpeg
+from stssa_mm.video.writer import Window, cut_fault, run_ffmpeg, write_video
 
 WINDOW = Window(start=2, seconds=2, tolerance=0.5)
 VIDEOS = {'-a_1': '-a_1.mkv', 'b': 'b.mp4', 'c': 'c.mp4'}  # a and b train, c validates

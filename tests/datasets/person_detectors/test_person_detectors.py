@@ -2,7 +2,6 @@ import builtins
 import math
 import os
 
-import decord
 import numpy as np
 import pytest
 import torch
@@ -15,6 +14,7 @@ from stssa_mm.datasets.person_detectors import (
     open_person_detector,
     select_people,
 )
+from stssa_mm.video.reader import open_video
 
 
 def decode_slowly(output, height, width):
@@ -99,7 +99,7 @@ def yolox(shared_data):
 @pytest.fixture(scope='module')
 def street(shared_data):
     """A frame of a surveillance camera, RGB; one person stands left of its middle, from 0.3 of the height to 0.9."""
-    return decord.VideoReader(str(shared_data / 'fight_clips' / 'noFight' / 'nofi121.mp4'))[7].asnumpy()
+    return open_video(shared_data / 'fight_clips' / 'noFight' / 'nofi121.mp4').read([7])[0]
 
 
 def people(detector, *frames):

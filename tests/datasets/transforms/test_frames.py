@@ -5,7 +5,7 @@ import pytest
 from mmaction.datasets.transforms import RawFrameDecode
 
 from stssa_mm.datasets.transforms import STSSARawFrameDecode
-from stssa_mm.datasets.video_reader import BrokenVideoError
+from stssa_mm.video.probe import BrokenVideoError
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 from numbered_videos import cut_off, make_video, number_of, zeroed
 
 from stssa_mm.datasets.transforms import STSSASampleFrames, STSSAVideoDecode, STSSAVideoInit, broken_videos
-from stssa_mm.datasets.video_reader import BrokenVideoError
 from stssa_mm.engine import STSSASkippedVideosHook
 from stssa_mm.registry import HOOKS, TRANSFORMS
+from stssa_mm.video.probe import BrokenVideoError
 
 
 @pytest.fixture(scope='module')
@@ -81,9 +81,8 @@ def test_files_elsewhere_are_read_through_their_backend(path):
 
 def test_settings():
     init = STSSAVideoInit(max_open=2, cache_mb=1.5, timeout=9, num_threads=3)
-    assert (init.pool.max_open, init.pool.cache_bytes, init.pool.timeout, init.pool.num_threads) == (2, 1572864, 9, 3)
-    assert repr(init) == ("STSSAVideoInit(max_open=2, cache_mb=1.5, on_broken='stop', timeout=9, io_backend='disk', "
-                          'num_threads=3)')
+    assert (init.pool.max_open, init.pool.cache_bytes, init.pool.num_threads) == (2, 1572864, 3)
+    assert repr(init) == "STSSAVideoInit(max_open=2, cache_mb=1.5, on_broken='stop', io_backend='disk', num_threads=3)"
     with pytest.raises(ValueError, match="on_broken='ignore': expected 'stop' or 'skip'"):
         STSSAVideoInit(on_broken='ignore')
 
@@ -100,7 +99,7 @@ def test_by_default_a_broken_video_stops(path, broken):
         data = Videos([damaged, cut], test_mode=test_mode)
         with pytest.raises(BrokenVideoError, match=rf'^{damaged}: frames \d+ to \d+ cannot be decoded [^\n]*$'):
             data[3]
-        with pytest.raises(BrokenVideoError, match=rf'^{cut}: it cannot be opened [^\n]*$'):
+        with pytest.raises(BrokenVideoError, match=rf'^{cut}: it announces [^\n]*, so it is cut off\. [^\n]*$'):
             data[5]
 
 
@@ -133,7 +132,7 @@ def test_a_skipped_video_is_named_once(broken, monkeypatch):
     for _ in range(3):
         assert init(dict(filename=str(cut))) is None
     message, = messages
-    assert message.startswith(f'sample left out: {cut}: it cannot be opened') and '\n' not in message
+    assert message.startswith(f'sample left out: {cut}: it announces ') and '\n' not in message
     assert init.take_skipped() == 3 and init.take_skipped() == 0
 
 

@@ -47,7 +47,7 @@ def convert_own_videos(source: Path,
                        attributes: Sequence[str] = (),
                        fps: Optional[float] = None,
                        **kwargs) -> dict:
-    """Write a dataset from a user's labels.
+    """Write a dataset from a user's labels. Videos that cannot be read exactly are written anew into its ``videos/``.
 
     Args:
         source (Path): A folder of a folder of clips a class; a csv; a CVAT export or a folder of them; a COCO file.
@@ -78,12 +78,14 @@ def convert_own_videos(source: Path,
         raise FileNotFoundError(f'{folder}: no such folder of videos')
     if every <= 0:
         raise ValueError(f'every={every}: expected more than 0 seconds')
+    mended = Path(out, 'videos')
     if form == 'folders':
-        labelled = read_folders(source)
+        labelled = read_folders(source, mended)
     elif form == 'csv':
-        labelled = read_csv(source, folder, box_unit)
+        labelled = read_csv(source, folder, box_unit, mended)
     elif form == 'cvat':
-        labelled = read_cvat(sorted(source.glob('*.xml')) if source.is_dir() else [source], folder, every, attributes)
+        exports = sorted(source.glob('*.xml')) if source.is_dir() else [source]
+        labelled = read_cvat(exports, folder, every, attributes, mended)
     else:
         if not fps or fps <= 0:
             raise ValueError(f'{source}: COCO does not say how many images a second has: give it (--fps), more than 0')

@@ -1,20 +1,36 @@
 """Labels of whole clips and of stretches of videos: a folder a class, or a csv."""
 import csv
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, List, Optional
 
+import numpy as np
 from tqdm import tqdm
 
-from .labelled_video import LabelledVideo, Mark, check_label, check_names, probe, relative_box, safe_name
+from stssa_mm.video.clock import nearest_frame
+
+from .labelled_video import (
+    LabelledVideo,
+    Mark,
+    Source,
+    check_label,
+    check_names,
+    open_source,
+    relative_box,
+    safe_name,
+)
 
 COLUMNS = ('video', 'start', 'end', 'label')
 BOX_COLUMNS = ('x1', 'y1', 'x2', 'y2')
 
 
-def read_folders(folder: Path) -> List[LabelledVideo]:
+def read_folders(folder: Path, mended: Optional[Path] = None) -> List[LabelledVideo]:
     """Clips in a folder a class; the folder's name is the label of everybody in the clip.
 
     Names that begin with a dot are ignored.
+
+    Args:
+        folder (Path): The folder of folders.
+        mended (Path, optional): Where videos are written anew, see :func:`open_source`. Defaults to None.
 
     Raises:
         ValueError: If a folder is empty, there is something else than expected, or a clip cannot be read.
@@ -29,10 +45,9 @@ def read_folders(folder: Path) -> List[LabelledVideo]:
             files.append(file)
     videos = []
     for file in tqdm(files, desc='reading clips', unit='clip', mininterval=1):
-        found = probe(file)
         label = check_label(file.parent.name, str(file.parent))
-        videos.append(LabelledVideo(safe_name(file.relative_to(folder)), file, found.fps, found.frames,
-                                    [Mark(0, found.frames - 1, label)]))
+        found = open_source(file, safe_name(file.relative_to(folder)), mended)
+        videos.append(found.labelled([Mark(0, found.frames - 1, label)]))
     check_names(videos)
     return videos
 
@@ -44,7 +59,8 @@ def _visible(folder: Path, expected: str) -> List[Path]:
     return places
 
 
-def read_csv(file: Path, folder: Path, box_unit: str = 'relative') -> List[LabelledVideo]:
+def read_csv(file: Path, folder: Path, box_unit: str = 'relative',
+             mended: Optional[Path] = None) -> List[LabelledVideo]:
     """Stretches of videos.
 
     Args:
@@ -52,13 +68,14 @@ def read_csv(file: Path, folder: Path, box_unit: str = 'relative') -> List[Label
             y1, x2, y2: the person's box during this stretch. Without boxes the label is that of everybody.
         folder (Path): Where the videos are.
         box_unit (str): Of the boxes: ``'relative'`` (0 to 1) or ``'pixels'``. Defaults to ``'relative'``.
+        mended (Path, optional): Where videos are written anew, see :func:`open_source`. Defaults to None.
 
     Raises:
         ValueError: If a row is not as it should be; names file, line and value.
         FileNotFoundError: If a video is not there.
     """
     videos: Dict[str, LabelledVideo] = {}
-    probes = {}
+    sources: Dict[str, Source] = {}
     with open(file, newline='', encoding='utf-8-sig') as table:
         reader = csv.DictReader(table)
         columns = [name.strip() for name in reader.fieldnames or ()]
@@ -75,24 +92,26 @@ def read_csv(file: Path, folder: Path, box_unit: str = 'relative') -> List[Label
                 raise ValueError(f'{where}: the video is missing')
             if name not in videos:
                 path = folder / name
-                try:
-                    found = probes[name] = probe(path)
-                except (FileNotFoundError, ValueError) as error:
-                    raise type(error)(f'{where}: {error}') from error
                 inside = path.relative_to(folder) if path.is_relative_to(folder) else Path(path.name)
                 if '..' in inside.parts:
                     inside = Path(inside.name)
-                videos[name] = LabelledVideo(safe_name(inside), path, found.fps, found.frames)
-            videos[name].marks.append(_read_row(row, probes[name], box_unit, where))
+                try:
+                    sources[name] = open_source(path, safe_name(inside), mended)
+                except FileNotFoundError as error:
+                    raise FileNotFoundError(f'{where}: {error}') from error
+                except ValueError as error:
+                    raise ValueError(f'{where}: {error}') from error
+                videos[name] = sources[name].labelled()
+            videos[name].marks.append(_read_row(row, sources[name], box_unit, where))
     if not videos:
         raise ValueError(f'{file}: no rows below the header')
     check_names(videos.values())
     return list(videos.values())
 
 
-def _read_row(row: Dict[str, str], found, box_unit: str, where: str) -> Mark:
+def _read_row(row: Dict[str, str], found: Source, box_unit: str, where: str) -> Mark:
     start, end = (_number(row, name, where, 'seconds') for name in ('start', 'end'))
-    duration = found.frames / found.fps
+    duration = float(found.times[-1]) + 1 / found.fps
     if start < 0:
         raise ValueError(f'{where}: start={start:g}: expected 0 or more seconds')
     if end < start:
@@ -100,8 +119,9 @@ def _read_row(row: Dict[str, str], found, box_unit: str, where: str) -> Mark:
     if start >= duration or end > duration + 1 / found.fps:
         raise ValueError(f'{where}: {start:g} to {end:g} seconds, but {row["video"]} lasts {duration:.3f}')
     label = check_label(row['label'], where)
-    first = min(round(start * found.fps), found.frames - 1)
-    last = max(first, min(round(end * found.fps), found.frames) - 1)  # the frame that begins at the end is outside
+    # The frame that begins at the end is outside; behind the last one another would begin.
+    first = nearest_frame(start, found.times)
+    last = max(first, nearest_frame(end, np.append(found.times, duration)) - 1)
     if 'x1' not in row:
         return Mark(first, last, label)
     box = [_number(row, name, where, box_unit) for name in BOX_COLUMNS]

@@ -1,19 +1,29 @@
 """Exports of CVAT, "CVAT for video 1.1" (https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/)."""
 from collections import defaultdict
 from pathlib import Path
-from typing import Dict, List, Sequence
+from typing import Dict, List, Optional, Sequence
 from xml.etree import ElementTree
 
 from tqdm import tqdm
 
-from stssa_mm.datasets.video_files import find_video
+from stssa_mm.video.find import find_video
 
-from .labelled_video import LabelledVideo, Mark, check_label, check_names, probe, relative_box, safe_name, thin_out
+from .labelled_video import (
+    LabelledVideo,
+    Mark,
+    check_label,
+    check_names,
+    open_source,
+    relative_box,
+    safe_name,
+    thin_out,
+)
 
 NO_ACTION = ('', 'false', '__undefined__')  # values of an attribute: a text, a checkbox, a list
 
 
-def read_cvat(files: Sequence[Path], folder: Path, every: float, attributes: Sequence[str] = ()) -> List[LabelledVideo]:
+def read_cvat(files: Sequence[Path], folder: Path, every: float, attributes: Sequence[str] = (),
+              mended: Optional[Path] = None) -> List[LabelledVideo]:
     """Tracks of boxes, an export a video.
 
     Args:
@@ -22,18 +32,20 @@ def read_cvat(files: Sequence[Path], folder: Path, every: float, attributes: Seq
         every (float): Seconds between key frames at least; an export has a box on each frame.
         attributes (Sequence[str]): Attributes of the boxes that say the action: the value of a list or text, or the
             name of a checkbox that is on. Defaults to none: the tracks' labels are the actions.
+        mended (Path, optional): Where videos are written anew, see :func:`open_source`. Defaults to None.
 
     Raises:
         ValueError: If a file is not as it should be; names file, track and frame.
         FileNotFoundError: If a video is not there.
     """
-    videos = [_read_file(file, folder, every, attributes)
+    videos = [_read_file(file, folder, every, attributes, mended)
               for file in tqdm(files, desc='reading exports', unit='video', mininterval=1)]
     check_names(videos)
     return videos
 
 
-def _read_file(file: Path, folder: Path, every: float, attributes: Sequence[str]) -> LabelledVideo:
+def _read_file(file: Path, folder: Path, every: float, attributes: Sequence[str],
+               mended: Optional[Path]) -> LabelledVideo:
     try:
         root = ElementTree.parse(file).getroot()
     except ElementTree.ParseError as error:
@@ -53,11 +65,11 @@ def _read_file(file: Path, folder: Path, every: float, attributes: Sequence[str]
         path = find_video(folder, source or file.stem)
     except FileNotFoundError as error:
         raise FileNotFoundError(f'{file}: {error}; --videos names the folder') from error
-    found = probe(path)
+    found = open_source(path, safe_name(path.relative_to(folder)), mended)
     width, height = (root.findtext(f'meta//original_size/{side}') for side in ('width', 'height'))
     if width and height and (int(width), int(height)) != (found.width, found.height):
         raise ValueError(f'{file}: made for {width} x {height} pixels, but {path} has {found.width} x {found.height}')
-    video = LabelledVideo(safe_name(path.relative_to(folder)), path, found.fps, found.frames)
+    video = found.labelled()
 
     boxes: Dict[int, list] = defaultdict(list)
     for track in tracks:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from stssa_mm.datasets.person_detectors import PersonDetector
 from stssa_mm.datasets.proposals import SELECTION, FramePeople, KeyFrame, Selection, detect_people
+from stssa_mm.video.writer import write_video
 
 from ..ava_form import (
     Row,
@@ -23,7 +24,6 @@ from ..ava_form import (
     write_annotations,
     write_label_map,
     write_proposals,
-    write_video,
 )
 from .child_config import write_child_config
 from .labelled_video import LabelledVideo
@@ -62,7 +62,7 @@ def write_dataset(videos: Sequence[LabelledVideo], out: Path, base_config: Path,
     Returns:
         dict: ``config`` (Path), ``classes``, ``videos``, ``key_frames``, ``people`` (dicts by split), ``key_frames_of``
             (dict by class), ``empty_videos`` and ``empty_key_frames`` (list[str], without anybody), ``unlabelled``
-            (boxes without an action).
+            (boxes without an action), ``mended`` (list[str], what was wrong with the videos that were written anew).
 
     Raises:
         ValueError: If something is missing for a dataset, or a class has too few videos.
@@ -116,7 +116,8 @@ def write_dataset(videos: Sequence[LabelledVideo], out: Path, base_config: Path,
         key_frames_of={name: moments[number] for number, name in enumerate(classes, 1)},
         empty_videos=[name for name in rows if not rows[name]],
         empty_key_frames=[frame.key for frame in empty],
-        unlabelled=sum(video.unlabelled for video in videos))
+        unlabelled=sum(video.unlabelled for video in videos),
+        mended=[video.mended for video in videos if video.mended])
 
     name = out.resolve().name
     summary['config'] = out / f'stssa_{re.sub(r"[^A-Za-z0-9_-]", "_", name)}.py'

@@ -4,7 +4,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from stssa_mm.datasets.video_files import open_video
+import numpy as np
+
+from stssa_mm.video.clock import nearest_frame
+from stssa_mm.video.probe import BrokenVideoError
+from stssa_mm.video.reader import open_video
+from stssa_mm.video.writer import VideoError, mend_video
 
 
 class Mark(NamedTuple):
@@ -27,6 +32,8 @@ class LabelledVideo:
         frames (int): How many it has.
         marks (list[Mark]): Its labels. Defaults to none.
         unlabelled (int): Boxes without an action, which are no marks. Defaults to 0.
+        times (np.ndarray, optional): (frames,) seconds at which each is shown. Defaults to None: ``fps`` a second.
+        mended (str): Why ``source`` is a copy, written anew, of what was given. Defaults to '': it is not.
     """
     name: str
     source: Union[Path, List[Path]]
@@ -34,14 +41,18 @@ class LabelledVideo:
     frames: int
     marks: List[Mark] = field(default_factory=list)
     unlabelled: int = 0
+    times: Optional[np.ndarray] = None
+    mended: str = ''
+
+    def __post_init__(self) -> None:
+        if self.times is None:
+            self.times = np.arange(self.frames) / self.fps
 
     def key_frames(self, every: float) -> List[int]:
         """The frames in the middle of each ``every`` seconds of the video that have a label, and the middle frame of
         each mark that would have none."""
-        grid, count = [], 0
-        while (frame := round((count + 0.5) * every * self.fps)) < self.frames:
-            grid.append(frame)
-            count += 1
+        moments = np.arange(every / 2, self.times[-1] + 0.5 / self.fps, every)
+        grid = [nearest_frame(moment, self.times) for moment in moments.tolist()]
         chosen = {frame for frame in grid if any(mark.first <= frame <= mark.last for mark in self.marks)}
         for mark in self.marks:
             if not any(mark.first <= frame <= mark.last for frame in grid):
@@ -49,27 +60,67 @@ class LabelledVideo:
         return sorted(chosen)
 
 
-class Probe(NamedTuple):
-    """What a video file is like."""
+class Source(NamedTuple):
+    """A video file that can be read.
+
+    Attributes:
+        name (str): Its id in the dataset.
+        file (Path): The file.
+        fps (float): Frames a second.
+        times (np.ndarray): (frames,) seconds at which each is shown.
+        width (int): In pixels.
+        height (int): In pixels.
+        mended (str): What was wrong with the file that was given; '' if this is it.
+    """
+    name: str
+    file: Path
     fps: float
-    frames: int
+    times: np.ndarray
     width: int
     height: int
+    mended: str = ''
+
+    @property
+    def frames(self) -> int:
+        """How many there are."""
+        return len(self.times)
+
+    def labelled(self, marks: Sequence[Mark] = ()) -> LabelledVideo:
+        """The video with its labels."""
+        return LabelledVideo(self.name, self.file, self.fps, self.frames, list(marks), times=self.times,
+                             mended=self.mended)
 
 
-def probe(file: Path) -> Probe:
-    """Open a video and look.
+def open_source(file: Path, name: str, videos: Optional[Path] = None) -> Source:
+    """Look at all of a video. One that cannot be read exactly is written anew, if there is a place for that.
+
+    Args:
+        file (Path): The video.
+        name (str): Its id in the dataset. That of a mended video ends with ``.mp4``.
+        videos (Path, optional): The dataset's folder of videos. Defaults to None: nothing is mended.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read.
+        ValueError: If it cannot be read, and not be mended either.
     """
-    reader = open_video(file)
-    height, width = reader[0].shape[:2]
-    fps = reader.get_avg_fps()
-    if not 0 < fps < float('inf'):
-        raise ValueError(f'{file}: says it has {fps} frames a second: write it anew with a video tool')
-    return Probe(fps, len(reader), width, height)
+    if not file.is_file():
+        raise FileNotFoundError(f'{file}: no such video')
+    mended = ''
+    try:
+        video = open_video(file)
+        video.check()
+    except BrokenVideoError as error:
+        if videos is None or not file.stat().st_size:
+            raise
+        name, mended = f'{name}.mp4', f'{file}: {error.found}'
+        copy = videos / name
+        if not copy.exists() or copy.stat().st_mtime < file.stat().st_mtime:
+            try:
+                mend_video(file, copy)
+            except VideoError:
+                raise error from None
+        file, video = copy, open_video(copy)
+    return Source(name, file, video.get_avg_fps(), video.times, *video.size, mended)
 
 
 def safe_name(path: Path) -> str:

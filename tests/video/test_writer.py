@@ -2,12 +2,11 @@ import shutil
 import sys
 
 import cv2
-import decord
 import numpy as np
 import pytest
 
-from stssa_mm.datasets.converters.ava_form import write_video
-from stssa_mm.datasets.converters.ffmpeg import (
+from stssa_mm.video.reader import open_video
+from stssa_mm.video.writer import (
     VideoError,
     Window,
     cut_fault,
@@ -16,6 +15,7 @@ from stssa_mm.datasets.converters.ffmpeg import (
     find_ffmpeg,
     frames_fault,
     movie_fault,
+    write_video,
 )
 
 WINDOW = Window(start=2, seconds=2, tolerance=0.5)
@@ -52,7 +52,7 @@ def test_cut_and_frames_begin_at_the_start_of_the_window(movie, tmp_path, suffix
 def test_larger_videos_are_scaled_down_and_none_up(tmp_path, size, short_side, scaled):
     write_movie(tmp_path / 'a.mp4', size=size)
     cut_video(tmp_path / 'a.mp4', tmp_path / 'cut.mp4', WINDOW, short_side)
-    assert decord.VideoReader(str(tmp_path / 'cut.mp4'))[0].shape[:2] == scaled
+    assert open_video(tmp_path / 'cut.mp4').read([0])[0].shape[:2] == scaled
     cut_video(tmp_path / 'a.mp4', tmp_path / 'cut.mp4', WINDOW)
     extract_frames(tmp_path / 'cut.mp4', tmp_path / 'frames', WINDOW, short_side, quality=5)
     assert cv2.imread(str(tmp_path / 'frames' / 'img_00001.jpg')).shape[:2] == scaled
@@ -82,9 +82,9 @@ def test_faults_of_cuts(movie, tmp_path):
     assert cut_fault(cut, WINDOW) == 'is 4.0 s long, not 2'
     whole = cut.read_bytes()
     cut.write_bytes(whole[:len(whole) // 2])
-    assert cut_fault(cut, WINDOW._replace(seconds=4)) == 'has no frame at second 3.5'
+    assert cut_fault(cut, WINDOW._replace(seconds=4)).endswith(', so it is cut off')
     cut.write_bytes(b'')
-    assert cut_fault(cut, WINDOW) == 'cannot be decoded'
+    assert cut_fault(cut, WINDOW) == 'cannot be decoded: the file is empty'
 
 
 def test_faults_of_frames(tmp_path):

@@ -1,0 +1,221 @@
+"""Writing videos and frames. What is written is looked at, and stands under its name only when it is whole."""
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterable, Iterator, NamedTuple, Optional
+
+import av
+import cv2
+import numpy as np
+
+from .probe import BrokenVideoError, open_container
+from .reader import open_video
+
+FPS = 30  # of cut videos and of frames
+
+
+class VideoError(ValueError):
+    """A video that cannot be used: its file and why."""
+
+
+class Window(NamedTuple):
+    """The stretch of a video that is cut out, in seconds; a cut may be shorter or longer by ``tolerance``."""
+    start: float
+    seconds: float
+    tolerance: float
+
+
+def find_ffmpeg() -> str:
+    """The program: the system's, else that of the package imageio-ffmpeg.
+
+    Raises:
+        FileNotFoundError: If there is neither.
+    """
+    program = shutil.which('ffmpeg')
+    if program:
+        return program
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+        return get_ffmpeg_exe()
+    except (ImportError, RuntimeError):
+        raise FileNotFoundError('ffmpeg is needed to cut videos and was not found: pip install imageio-ffmpeg, or '
+                                'install ffmpeg with the package manager of your system') from None
+
+
+def run_ffmpeg(video: Path, *options: str, before: tuple = ()) -> None:
+    """Run ffmpeg on a video.
+
+    Args:
+        video (Path): The input.
+        *options (str): Of the output, its path last. A file there is replaced.
+        before (tuple[str]): Options of the input. Defaults to ().
+
+    Raises:
+        VideoError: If ffmpeg fails; with its last message.
+    """
+    command = [find_ffmpeg(), '-nostdin', '-v', 'error', '-y', *before, '-i', str(video), *options]
+    result = subprocess.run(command, capture_output=True, text=True, errors='replace')
+    if result.returncode:
+        lines = result.stderr.strip().splitlines() or [f'exit status {result.returncode}']
+        raise VideoError(f'{video}: ffmpeg: {lines[-1]}')
+
+
+def scale_options(short_side: int) -> tuple:
+    """Output options that scale a larger video down to ``short_side`` pixels, even sizes; 0 leaves it as it is."""
+    if not short_side:
+        return ()
+    side = f'2*trunc(min({short_side},min(iw,ih))/2)'
+    return '-vf', f"scale='if(gt(iw,ih),-2,{side})':'if(gt(iw,ih),{side},-2)'"
+
+
+def movie_fault(movie: Path, window: Window) -> Optional[str]:
+    """Why the window cannot be cut from a movie, or None. Of a whole movie no more is read than its end there."""
+    second = window.start + window.seconds - window.tolerance
+    try:
+        with open_container(str(movie), str(movie)) as container:
+            stream = container.streams.best('video')
+            start = stream.start_time or 0
+            container.seek(start + int(second / stream.time_base), stream=stream)
+            there = any(frame.pts is not None and (frame.pts - start) * stream.time_base >= second
+                        for frame in container.decode(stream))
+    except (BrokenVideoError, av.error.FFmpegError):
+        return 'cannot be decoded'
+    return None if there else f'has no frame at second {second:g}'
+
+
+def cut_fault(cut: Path, window: Window) -> Optional[str]:
+    """Why a file is not the window's cut at 30 frames per second, or None."""
+    try:
+        video = open_video(cut)
+    except BrokenVideoError as error:
+        return f'cannot be decoded: {error.found}'
+    if abs(video.get_avg_fps() - FPS) > 0.1:
+        return f'has {video.get_avg_fps():g} frames per second, not {FPS}'
+    if abs(len(video) / FPS - window.seconds) > window.tolerance:
+        return f'is {len(video) / FPS:.1f} s long, not {window.seconds:g}'
+    return None
+
+
+def frames_fault(folder: Path, window: Window) -> Optional[str]:
+    """Why a folder does not hold the window's frames, img_00001.jpg and so on, or None."""
+    count = sum(name.startswith('img_') and name.endswith('.jpg') for name in os.listdir(folder))
+    if abs(count - FPS * window.seconds) > FPS * window.tolerance:
+        return f'holds {count} frames, not {FPS * window.seconds:g}'
+    if not all((folder / f'img_{number:05d}.jpg').exists() for number in (1, count)):
+        return f'does not count its frames from img_00001.jpg to img_{count:05d}.jpg'
+    return None
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A place for a file that appears under its name once the block ends, and not at all if that fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f'.part{path.suffix}')
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
+    """An mp4 (MPEG-4) of RGB frames (H, W, 3).
+
+    Raises:
+        OSError: If the file cannot be written.
+        ValueError: If there are no frames, or they differ in size.
+    """
+    path = Path(path)
+    with whole_file(path) as part:
+        writer, count = None, 0
+        try:
+            for frame in frames:
+                if writer is None:
+                    size = frame.shape[1::-1]
+                    writer = cv2.VideoWriter(str(part), cv2.VideoWriter_fourcc(*'mp4v'), fps, size)
+                    if not writer.isOpened():
+                        raise OSError(f'{path}: cannot write a video of {size[0]} x {size[1]} pixels: is the disk '
+                                      'writable?')
+                if frame.shape[1::-1] != size:
+                    raise ValueError(f'{path}: frame {count} has {frame.shape[1]} x {frame.shape[0]} pixels, those '
+                                     f'before it {size[0]} x {size[1]}: the frames of a video have one size')
+                writer.write(np.ascontiguousarray(frame[..., ::-1]))
+                count += 1
+        finally:
+            if writer is not None:
+                writer.release()
+        if not count:
+            raise ValueError(f'{path}: a video needs at least one frame')
+        written = len(open_video(part))
+        if written != count:
+            raise OSError(f'{path}: {written} of {count} frames were written: is the disk full?')
+
+
+def mend_video(video: Path, out: Path) -> None:
+    """Write what can be decoded of a video anew: H.264, mp4, upright, each frame with its time.
+
+    Args:
+        video (Path): A video that cannot be read exactly.
+        out (Path): The file to write.
+
+    Raises:
+        VideoError: If nothing can be decoded.
+    """
+    with whole_file(Path(out)) as part:
+        run_ffmpeg(video, '-map', '0:v:0', '-vf', 'crop=trunc(iw/2)*2:trunc(ih/2)*2', '-c:v', 'libx264', '-crf', '18',
+                   '-pix_fmt', 'yuv420p', '-fps_mode', 'vfr', '-enc_time_base', 'demux', '-f', 'mp4', str(part))
+        try:
+            open_video(part).check()
+        except BrokenVideoError as error:
+            raise VideoError(f'{video}: it cannot be mended: {error.found}') from None
+
+
+def cut_video(movie: Path, cut: Path, window: Window, short_side: int = 0) -> None:
+    """Cut the window out of a movie, at 30 frames per second.
+
+    Args:
+        movie (Path): The movie.
+        cut (Path): The file to write.
+        window (Window): What to cut out.
+        short_side (int): Pixels that a larger video is scaled down to; 0 keeps its size. Defaults to 0.
+
+    Raises:
+        VideoError: If the movie cannot be decoded or ends before the window does.
+    """
+    with whole_file(cut) as part:
+        run_ffmpeg(movie, '-r', str(FPS), *scale_options(short_side), '-sn', '-strict', 'experimental', str(part),
+                   before=('-ss', str(window.start), '-t', str(window.seconds)))
+        fault = cut_fault(part, window)
+        if fault:
+            raise VideoError(f'{movie}: its cut of {window.seconds:g} s from second {window.start:g} {fault}')
+
+
+def extract_frames(cut: Path, folder: Path, window: Window, short_side: int = 0, quality: int = 1) -> None:
+    """Write the frames of a cut, 30 per second, as img_00001.jpg and so on; frames already there are replaced.
+
+    Args:
+        cut (Path): The video.
+        folder (Path): Where the frames go.
+        window (Window): What was cut out.
+        short_side (int): Pixels that larger frames are scaled down to; 0 keeps their size. Defaults to 0.
+        quality (int): ffmpeg's ``-q:v``, 1 (best) to 31. Defaults to 1.
+
+    Raises:
+        VideoError: If the video cannot be decoded or ends early.
+    """
+    part = folder.with_name(f'{folder.name}.part')
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    run_ffmpeg(cut, '-r', str(FPS), *scale_options(short_side), '-q:v', str(quality), str(part / 'img_%05d.jpg'))
+    fault = frames_fault(part, window)
+    if fault:
+        shutil.rmtree(part)
+        raise VideoError(f'{cut}: its folder of frames {fault}')
+    folder.mkdir(exist_ok=True)
+    for image in folder.glob('img_*.jpg'):
+        image.unlink()
+    for image in part.iterdir():
+        os.replace(image, folder / image.name)
+    part.rmdir()
