@@ -65,7 +65,9 @@ def _read_pickle(path: Path) -> dict:
         return PlainUnpickler(path.read_bytes()).load()
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError, AttributeError, MemoryError,
             OverflowError, ImportError, AssertionError, struct.error) as error:  # what damaged pickles raise
-        raise ValueError(f'{path}: cannot be read as a pickle of a dict of numpy arrays ({error}): make it with '
+        early, unknown = 'it ends too early', 'it is no pickle'
+        reason = {EOFError: early, struct.error: early, KeyError: unknown}.get(type(error), error)
+        raise ValueError(f'{path}: cannot be read as a pickle of a dict of numpy arrays ({reason}): make it with '
                          'tools/data/make_proposals.py') from None
 
 
