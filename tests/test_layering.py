@@ -73,3 +73,9 @@ def test_only_compat_mends_upstream_modules():
                   if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name)
                   and target.value.id in modules]
         assert not mended or file.name == 'compat.py', (file, mended)
+
+
+def test_no_picture_changes_the_backend_of_a_notebook():
+    for file in PACKAGE.rglob('*.py'):
+        assert 'matplotlib.pyplot' not in imports_of(file), file
+        assert 'matplotlib.use(' not in file.read_text(), file

@@ -2,11 +2,8 @@
 import textwrap
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use('Agg')
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from stssa_mm.evaluation.comparison import LEVEL, Comparison
@@ -28,7 +25,8 @@ def plot_comparison(comparison: Comparison, out: Path) -> Path:
     """
     count = len(comparison.classes)
     rows = np.arange(count)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 2.4 + 0.24 * count), sharey=True, layout='constrained')
+    figure = Figure(figsize=(12, 2.4 + 0.24 * count), layout='constrained')
+    left, right = figure.subplots(1, 2, sharey=True)
     for row, (name, color) in enumerate(zip(comparison.names, (FIRST, SECOND))):
         mean = 100 * comparison.mean_ap[row]
         spread = 100 * comparison.ap_spread[row] if comparison.seeds[row] > 1 else None
@@ -62,5 +60,4 @@ def plot_comparison(comparison: Comparison, out: Path) -> Path:
     lines = (f'{comparison.statement()}.', f'{comparison.counts()}.')
     figure.suptitle('\n'.join(textwrap.fill(line, 170) for line in lines), fontsize=9.5)
     figure.savefig(out, dpi=120)
-    plt.close(figure)
     return out

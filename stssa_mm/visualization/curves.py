@@ -5,11 +5,9 @@ from typing import Tuple
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from stssa_mm.evaluation.result import EvaluationResult
-
-matplotlib.use('Agg')
-import matplotlib.pyplot as plt
 
 
 def write_curves(result: EvaluationResult, path: Path) -> Tuple[Path, Path]:
@@ -27,8 +25,9 @@ def write_curves(result: EvaluationResult, path: Path) -> Tuple[Path, Path]:
     shown = [k for k in range(len(result.class_ids)) if result.num_gt[k] and result.num_det[k]]
     shown.sort(key=lambda k: -result.ap[0, k])
     tables = []
-    figure, axes = plt.subplots(figsize=(9, 5 + max(0, len(shown) - 20) * 0.08))
-    colours = plt.get_cmap('turbo')(np.linspace(0, 1, len(shown)))
+    figure = Figure(figsize=(9, 5 + max(0, len(shown) - 20) * 0.08))
+    axes = figure.subplots()
+    colours = matplotlib.colormaps['turbo'](np.linspace(0, 1, len(shown)))
     for k, colour in zip(shown, colours):
         recall, precision, score = result.curve(k)
         tables.append(pd.DataFrame(dict(id=result.class_ids[k], name=result.names[k], score=score, recall=recall,
@@ -44,5 +43,4 @@ def write_curves(result: EvaluationResult, path: Path) -> Tuple[Path, Path]:
         axes.legend(loc='center left', bbox_to_anchor=(1, 0.5), fontsize=6, ncols=1 + len(shown) // 41, frameon=False)
     picture = path.with_suffix('.png')
     figure.savefig(picture, dpi=120, bbox_inches='tight')
-    plt.close(figure)
     return path, picture

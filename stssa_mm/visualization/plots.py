@@ -3,11 +3,8 @@ import json
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Sequence, Union
 
-import matplotlib
+from matplotlib.figure import Figure
 from mmengine.config import Config, ConfigDict
-
-matplotlib.use('Agg')
-import matplotlib.pyplot as plt
 
 from stssa_mm.evaluation.ava import AVA_GROUPS
 
@@ -58,7 +55,8 @@ def plot_loss(work_dir: Path, out: Path) -> Path:
     train = [line for line in read_scalars(work_dir) if 'loss' in line]
     val = [line for line in read_scalars(work_dir) if MEAN in line]
     per_epoch = max(line['step'] / line['epoch'] for line in train if line.get('epoch')) if train else 1
-    figure, axes = plt.subplots(figsize=(7, 4))
+    figure = Figure(figsize=(7, 4))
+    axes = figure.subplots()
     axes.plot([line['step'] for line in train], [line['loss'] for line in train], label='training loss')
     axes.set(xlabel='iteration', ylabel='loss', ylim=(0, None), title=Path(work_dir).name)
     if val:
@@ -71,7 +69,6 @@ def plot_loss(work_dir: Path, out: Path) -> Path:
     axes.legend(loc='upper center')
     figure.tight_layout()
     figure.savefig(out, dpi=120)
-    plt.close(figure)
     return out
 
 
@@ -157,12 +154,12 @@ def plot_per_class_ap(metrics: dict, title: str, out: Path) -> Path:
     if not classes:
         raise ValueError('the test has no AP of single classes: repeat it with --cfg-options '
                          'test_evaluator.per_class=True')
-    figure, axes = plt.subplots(figsize=(7, 1.2 + 0.25 * len(classes)))
+    figure = Figure(figsize=(7, 1.2 + 0.25 * len(classes)))
+    axes = figure.subplots()
     axes.barh(list(classes), list(classes.values()))
     axes.axvline(metrics[MEAN], color='C1')
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel='AP', title=f'{title}: frame-mAP@0.5 {metrics[MEAN]:.3f}')
     figure.tight_layout()
     figure.savefig(out, dpi=120)
-    plt.close(figure)
     return out

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from evaluation.results import make_result, random_result
 from matplotlib.container import ErrorbarContainer
+from matplotlib.figure import Figure
 
 from stssa_mm.evaluation.comparison import compare
 from stssa_mm.visualization import comparison as drawing
@@ -12,10 +13,15 @@ from stssa_mm.visualization import comparison as drawing
 def axes(monkeypatch):
     """The axes of the picture, kept open."""
     kept = []
-    monkeypatch.setattr(drawing.plt, 'close', lambda figure: kept.extend(figure.axes))
-    yield kept
-    monkeypatch.undo()
-    drawing.plt.close('all')
+
+    class KeptFigure(Figure):
+
+        def savefig(self, *args, **kwargs):
+            kept.extend(self.axes)
+            super().savefig(*args, **kwargs)
+
+    monkeypatch.setattr(drawing, 'Figure', KeptFigure)
+    return kept
 
 
 def test_bars_are_the_aps_and_their_differences(tmp_path, axes):
