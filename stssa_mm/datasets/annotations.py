@@ -277,6 +277,9 @@ def read_exclusions(path: Path) -> Tuple[np.ndarray, np.ndarray]:
     return np.array(videos, dtype=str), np.array(timestamps, dtype=float)
 
 
+QUOTED = r'(?:"[^"]*"|\'[^\']*\')'  # a text of a label map
+
+
 def read_label_map(path: Path) -> Dict[int, str]:
     """Read an AVA action list (pbtxt): blocks with a ``name`` and an ``id`` or ``label_id``.
 
@@ -288,15 +291,15 @@ def read_label_map(path: Path) -> Dict[int, str]:
     """
     text = _read_text(path)
     names: Dict[int, str] = {}
-    for block in re.finditer(r'(\w+)\s*:?\s*\{([^{}]*)\}', text):
+    for block in re.finditer(rf'\b\w+\s*(?::\s*)?\{{((?:{QUOTED}|[^{{}}"\'])*)\}}', text):
         where = f'{path}:{text.count(chr(10), 0, block.start()) + 1}'
-        name = re.search(r'\bname\s*:\s*(?:"([^"]*)"|\'([^\']*)\')', block[2])
-        number = re.search(r'\b(?:label_)?id\s*:\s*(\S+)', block[2])
-        if not name or not number or not number[1].isdecimal() or int(number[1]) < 1:
+        fields = dict(re.findall(rf'\b(\w+)\s*:\s*({QUOTED}|[^\s,;]+)', block[1]))
+        name, number = fields.get('name', ''), fields.get('label_id', fields.get('id', ''))
+        if not re.fullmatch(QUOTED, name) or not number.isdecimal() or len(number) > 18 or int(number) < 1:
             raise ValueError(f'{where}: {" ".join(block[0].split())}: expected item {{ name: "..." id: N }}, N from 1')
-        if int(number[1]) in names:
-            raise ValueError(f'{where}: id {number[1]}: expected another, {names[int(number[1])]!r} has it already')
-        names[int(number[1])] = name[1] if name[1] is not None else name[2]
+        if int(number) in names:
+            raise ValueError(f'{where}: id {number}: expected another, {names[int(number)]!r} has it already')
+        names[int(number)] = name[1:-1]
     if not names:
         raise ValueError(f'{path}: no class in it: expected item {{ name: "..." id: N }}')
     return dict(sorted(names.items()))

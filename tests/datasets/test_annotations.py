@@ -14,6 +14,7 @@ from stssa_mm.datasets.annotations import (
     read_label_map,
     without_blanks,
 )
+from stssa_mm.datasets.converters.ava_form import write_label_map
 
 GOOD = 'v,0902,0.1,0.2,0.3,0.4,1,7\n'
 
@@ -263,6 +264,21 @@ def test_label_maps_of_ava(shared_data):
     ('item{name:"a",id:1}', {1: 'a'})])
 def test_label_map_in_any_spacing(tmp_path, text, names):
     assert read_label_map(write(tmp_path, text)) == names
+
+
+@pytest.mark.parametrize('name', [
+    "o'brien", '{ball}', '{{ x }}', '}', '{', 'id: 5', "name: 'x'", 'a, b; c', '# no comment', 'a\\b', ' 10 %', 'id'])
+def test_a_name_of_any_form_reads_back(tmp_path, name):
+    write_label_map(tmp_path / 'map.pbtxt', [name, 'after'])
+    assert read_label_map(tmp_path / 'map.pbtxt') == {1: name, 2: 'after'}
+
+
+@pytest.mark.parametrize('text', ['x' * 200_000, 'x ' * 100_000, 'x' + ' ' * 200_000, 'x{' * 50_000, 'x{"' * 50_000,
+                                  'x{' + '"a" ' * 50_000, ':' * 200_000, '"' * 200_001, 'x{id:' * 40_000,
+                                  'x{name:"a" id:' + '9' * 200_000 + '}'], ids=range(10))
+def test_a_label_map_of_nonsense_is_refused_at_once(tmp_path, text):
+    with pytest.raises(ValueError, match=r'a\.csv.*: expected item'):
+        read_label_map(write(tmp_path, text))
 
 
 @pytest.mark.parametrize('text, message', [

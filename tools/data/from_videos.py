@@ -9,6 +9,7 @@ The labels are one of:
 Killed and called again, it goes on where it was with finding people.
 """
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -80,6 +81,7 @@ def report(summary):
         print(f'{summary["unlabelled"]} boxes without an action are left out')
     config = summary['config']
     run = f'work_dirs/{config.stem.replace("stssa_", "", 1)}'
+    config = shlex.quote(str(config))
     print('\nNext:\n'
           f'    mim train mmaction {config} --work-dir {run} --seed 0\n'
           f'    mim test mmaction {config} --checkpoint $(cat {run}/last_checkpoint) --work-dir {run}/test\n'

@@ -2,6 +2,7 @@
 from pathlib import Path
 from typing import Optional, Sequence
 
+from .child_config import check_place
 from .clips import read_csv, read_folders
 from .coco import read_coco
 from .cvat import read_cvat
@@ -69,6 +70,7 @@ def convert_own_videos(source: Path,
         FileNotFoundError: If something is not there.
         ValueError: If something is not as it should be.
     """
+    check_place(out)
     source = Path(source)
     form = form or guess_format(source)
     if not source.exists():

@@ -1,5 +1,6 @@
 """A config for a dataset, as a child of one of ours."""
 import os
+import re
 from pathlib import Path
 
 from mmengine.config import Config
@@ -49,6 +50,19 @@ test_evaluator = val_evaluator
 # For a base that reads extracted frames.
 PIPELINES = """
 {key} = [dict(type='STSSAVideoInit'), _base_.{key}[0], dict(type='STSSAVideoDecode'), *_base_.{key}[2:]]"""
+
+
+def check_place(folder: Path) -> None:
+    """Whether a config may stand in a folder: MMEngine puts the folder's path into the config's text as it is, where a
+    quotation mark ends a string and what follows runs.
+
+    Raises:
+        ValueError: If the path holds a quotation mark, backslash, brace or control character.
+    """
+    path = Path(folder).resolve().as_posix()
+    if re.search(r'[\'"\\{}\x00-\x1f\x7f]', path):
+        raise ValueError(f'{path!r}: expected a folder whose path has no quotation marks, backslashes, braces and line '
+                         'breaks, as its config holds the path: choose another --out')
 
 
 def write_child_config(path: Path, base: Path, title: str, classes: int, multilabel: bool, score_thr: float) -> None:

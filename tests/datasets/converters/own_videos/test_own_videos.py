@@ -473,3 +473,12 @@ def test_names_stay_in_the_folder(path):
     from pathlib import Path
     with pytest.raises(ValueError, match='inside the folder'):
         safe_name(Path(path))
+
+
+@pytest.mark.parametrize('name', [
+    "o'brien", 'say "x"', "x'+__import__('os').system('touch called')+'", '{{ x }}', '{{ fileDirname }}', 'a{b', 'a}b',
+    'a\\b', 'line\nbreak', "'''", 'tab\tbed'])
+def test_a_folder_whose_path_would_be_code_in_the_config_is_refused(repo, clips, tmp_path, name):
+    with pytest.raises(ValueError, match='expected a folder whose path has no quotation marks') as error:
+        convert(repo, clips, tmp_path / name)
+    assert '\n' not in str(error.value) and not (tmp_path / name).exists()
