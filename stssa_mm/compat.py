@@ -216,7 +216,7 @@ def damage_of(file: str):
         with zipfile.ZipFile(file) as archive:
             broken = archive.testzip()
     except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        return str(error)
+        return str(error)  # NotImplementedError: a compression or version that damage made up
     return broken and f'{broken} in it has another checksum'
 
 

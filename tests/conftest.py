@@ -10,6 +10,7 @@ import torch
 
 REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / 'shared' / 'data'
+HANGS = 1800  # seconds after which something hangs, on however slow a machine
 
 warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
 torch.set_num_threads(1)  # `make test` runs two processes
@@ -91,7 +92,7 @@ def mim():
     def run(*args, check=True, **kwargs):
         command = [str(Path(sys.executable).with_name('mim')), *map(str, args)]
         env = dict(os.environ, OMP_NUM_THREADS='1', PYTHONWARNINGS='ignore', **kwargs.pop('env', {}))
-        result = subprocess.run(command, capture_output=True, text=True, env=env, cwd=REPO, timeout=400, **kwargs)
+        result = subprocess.run(command, capture_output=True, text=True, env=env, cwd=REPO, timeout=HANGS, **kwargs)
         if check:
             assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
         return result

@@ -40,7 +40,7 @@ def test_layers_import_torch_only(file):
 @pytest.mark.parametrize('file', files('evaluation', 'comparison', 'frame_map', 'result', 'tubes', 'video_map'),
                          ids=lambda file: file.stem)
 def test_computation_of_ap_imports_numpy_only(file):
-    assert not outside(file, 'numpy', 'stssa_mm.evaluation')
+    assert not outside(file, 'numpy', 'stssa_mm.evaluation', 'stssa_mm.files.whole_file')
 
 
 @pytest.mark.parametrize('file', files('datasets', 'annotations', 'key_frames', 'proposal_files', 'video_info'),
@@ -49,9 +49,14 @@ def test_reading_of_annotations_needs_no_torch(file):
     assert not outside(file, 'numpy', 'pandas', 'stssa_mm.datasets.annotations', 'stssa_mm.files')
 
 
+@pytest.mark.parametrize('file', files('files'), ids=lambda file: file.stem)
+def test_formats_of_files_need_numpy_only(file):
+    assert not outside(file, 'numpy')
+
+
 @pytest.mark.parametrize('file', files('video'), ids=lambda file: file.stem)
 def test_video_knows_of_videos_only(file):
-    assert not outside(file, 'av', 'cv2', 'numpy', 'imageio_ffmpeg', 'stssa_mm.video')
+    assert not outside(file, 'av', 'cv2', 'numpy', 'imageio_ffmpeg', 'stssa_mm.video', 'stssa_mm.files.whole_file')
 
 
 def test_arrows_never_go_back():

@@ -13,10 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from stssa_mm.datasets.annotations import Rows, read_annotations, read_exclusions, read_label_map
+from stssa_mm.files.whole_file import whole_file
 from stssa_mm.registry import METRICS
 
 from .ava import AVA_GROUPS, evaluate_rows, group_means
-from .result import EvaluationResult, whole_file
+from .result import EvaluationResult
 from .result_files import NAME
 
 NOWHERE = ('evaluator.ann_file=None: expected a file, or evaluator.out_dir, a folder to write the detections into '

@@ -1,28 +1,14 @@
 """What an evaluation found, and the files that keep it. numpy only."""
-import contextlib
 import json
-import os
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Optional, Tuple
+from typing import Optional, Tuple
 
 import numpy as np
 
-
-@contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary name beside ``path``, which becomes ``path`` at the end: a process that is killed in between leaves
-    the older file or none, never half a file."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'{path.name}.part')
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+from stssa_mm.files.whole_file import whole_file
 
 
 def average_precision(matched: np.ndarray, num_gt: float, weights: np.ndarray = 1.0) -> float:

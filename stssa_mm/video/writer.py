@@ -2,13 +2,14 @@
 import os
 import shutil
 import subprocess
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterable, Iterator, NamedTuple, Optional
+from typing import Iterable, NamedTuple, Optional
 
 import av
 import cv2
 import numpy as np
+
+from stssa_mm.files.whole_file import whole_file
 
 from .probe import BrokenVideoError, open_container
 from .reader import open_video
@@ -106,18 +107,6 @@ def frames_fault(folder: Path, window: Window) -> Optional[str]:
     if not all((folder / f'img_{number:05d}.jpg').exists() for number in (1, count)):
         return f'does not count its frames from img_00001.jpg to img_{count:05d}.jpg'
     return None
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A place for a file that appears under its name once the block ends, and not at all if that fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f'.part{path.suffix}')
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:

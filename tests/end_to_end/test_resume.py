@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import REPO
+from conftest import HANGS, REPO
 from end_to_end.runs import TOY, assert_same_weights, options, weights
 
 
@@ -24,7 +24,7 @@ def kill_when(command, env, condition):
     process = subprocess.Popen(command, env=env, cwd=REPO, start_new_session=True, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
     try:
-        end = time.time() + 200
+        end = time.time() + HANGS
         while not condition():
             assert process.poll() is None, 'the run ended before it could be killed'
             assert time.time() < end, 'the moment to kill never came'
@@ -41,7 +41,7 @@ fsync = os.fsync
 def slow(file):
     fsync(file)
     if os.environ['SLOW_WRITES'] in os.readlink(f'/proc/self/fd/{file}'):
-        time.sleep(60)
+        time.sleep(3600)
 os.fsync = slow
 '''
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import REPO
+from conftest import HANGS, REPO
 from files.hostile_pickles import CODE, CRASH, MALFORMED, MEMORY
 
 from stssa_mm.files.plain_pickle import PlainArray, PlainUnpickler
@@ -44,7 +44,7 @@ def in_child(program, *args, cwd):
     """Run Python on a program with 2 GiB of memory."""
     limit = 2 * 2**30
     return subprocess.run([sys.executable, '-c', program, *map(str, args)], cwd=cwd, capture_output=True, text=True,
-                          env=dict(os.environ, PYTHONPATH=str(REPO), OPENBLAS_NUM_THREADS='1'), timeout=100,
+                          env=dict(os.environ, PYTHONPATH=str(REPO), OPENBLAS_NUM_THREADS='1'), timeout=HANGS,
                           preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
 
 

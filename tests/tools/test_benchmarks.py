@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from conftest import HANGS
 
 
 @pytest.fixture
@@ -13,7 +14,8 @@ def benchmark(repo):
 
     def run(name, *options):
         result = subprocess.run([sys.executable, str(repo / 'tools' / f'benchmark_{name}.py'), *map(str, options)],
-                                capture_output=True, text=True, timeout=300, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+                                capture_output=True, text=True, timeout=HANGS,
+                                env={**os.environ, 'OMP_NUM_THREADS': '1'})
         assert result.returncode == 0, result.stderr[-2000:]
         found = json.loads(result.stdout.splitlines()[-1])
         return found

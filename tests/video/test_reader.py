@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+from conftest import HANGS
 from hard_videos import KINDS
 from numbered_videos import H264, HEIGHT, OPEN_GROUPS, WIDTH, make_video, number_of, numbered_frames, zeroed
 
@@ -65,8 +66,8 @@ def test_frame_i_shows_number_i_in_order_at_random_backwards_and_in_a_fork(kind,
     queue = context.Queue()
     child = context.Process(target=in_child, args=(without, path, numbers, queue), daemon=True)
     child.start()
-    assert queue.get(timeout=60) == [frame.tobytes() for frame in without.open(path).read(numbers)]
-    child.join(60)
+    assert queue.get(timeout=HANGS) == [frame.tobytes() for frame in without.open(path).read(numbers)]
+    child.join(HANGS)
     assert child.exitcode == 0
 
 

@@ -188,44 +188,11 @@ class TestSSFA:
         x = torch.randn(2, 4, 3, 2, 3, dtype=torch.float64)
         torch.testing.assert_close(branch(x), branch.value(x).mean((3, 4), keepdim=True).expand_as(x))
 
-    def test_gradients(self, randomised, gradients_are_right):
-        module = randomised(SpatialSlowFastAttention(2, reduction=2))
-        assert gradients_are_right(module, torch.randn(2, 2, 2, 1, 3, dtype=torch.float64))
-
-    def test_fresh_module_is_the_identity(self):
-        x = torch.randn(2, 16, 4, 3, 3)
-        assert torch.equal(SpatialSlowFastAttention(16)(x), x)
-
     @pytest.mark.parametrize('shape', [(1, 4, 1, 1, 1), (1, 4, 1, 3, 2), (3, 4, 2, 1, 1)])
     def test_one_time_step_or_one_location(self, randomised, shape):
         module = randomised(SpatialSlowFastAttention(4, reduction=2))
         x = torch.randn(shape, dtype=torch.float64)
         torch.testing.assert_close(module(x) - x, residual(module, x, 'location'), rtol=1e-9, atol=1e-10)
-
-    def test_permuting_the_locations_permutes_the_output(self, randomised):
-        module = randomised(SpatialSlowFastAttention(4, reduction=2))  # Both default kernels are 1x1 in space.
-        x = torch.randn(2, 4, 3, 2, 5, dtype=torch.float64)
-        order = torch.randperm(10)
-
-        def permuted(y):
-            return y.flatten(3)[..., order].reshape(y.shape)
-
-        torch.testing.assert_close(module(permuted(x)), permuted(module(x)))
-        wide = randomised(SpatialSlowFastAttention(4, ['fast'], {'fast': (1, 3, 3)}, reduction=2))
-        assert not torch.allclose(wide(permuted(x)), permuted(wide(x)), atol=1e-3)
-
-    def test_only_the_slow_branch_sees_the_order_of_time(self, randomised):
-        module = randomised(SpatialSlowFastAttention(4, reduction=2))
-        x = torch.randn(2, 4, 4, 2, 2, dtype=torch.float64)
-        order = [2, 0, 3, 1]
-        fast, slow = module.branches['fast'], module.branches['slow']
-        torch.testing.assert_close(fast(x[:, :, order]), fast(x)[:, :, order])
-        assert not torch.allclose(slow(x[:, :, order]), slow(x)[:, :, order], atol=1e-3)
-
-    def test_rois_do_not_see_one_another(self, randomised):
-        module = randomised(SpatialSlowFastAttention(4, reduction=2))
-        x = torch.randn(3, 4, 2, 2, 2, dtype=torch.float64)
-        torch.testing.assert_close(module(x)[1:2], module(x[1:2]))
 
     def test_key_scale_divides_by_the_root_of_the_columns_length(self, randomised):
         scaled = randomised(SpatialAttention(4, (1, 1, 1), reduction=2, key_scale=True))
@@ -244,43 +211,6 @@ class TestSSFA:
         for conv in (branch.key, branch.query):
             nn.init.kaiming_normal_(conv.weight)
         assert mean_entropy(columns(branch.query(x)), columns(branch.key(x))) < 0.5
-
-    def test_softmax_runs_in_float32_under_autocast(self):
-        branch = SpatialAttention(64, (1, 1, 1))
-        for conv in (branch.key, branch.query):
-            nn.init.normal_(conv.weight, std=0.15)
-        x = torch.randn(1, 64, 4, 5, 5)
-        with torch.autocast('cpu', torch.bfloat16):
-            out = branch(x)
-            query, key, value = (columns(conv(x)) for conv in (branch.query, branch.key, branch.value))
-            low = (query @ key.transpose(1, 2)).bfloat16().softmax(-1).bfloat16() @ value
-        assert query.dtype == value.dtype == low.dtype == torch.bfloat16
-        assert out.dtype == torch.float32
-        expected = (query.double() @ key.double().transpose(1, 2)).softmax(-1) @ value.double()
-        assert (columns(out) - expected).abs().max() < 1e-4
-        assert (low - expected).abs().max() > 1e-3  # so that the line above can fail
-
-    def test_no_rois(self):
-        module = SpatialSlowFastAttention(16)
-        out = module(torch.zeros(0, 16, 4, 7, 7))
-        assert out.shape == (0, 16, 4, 7, 7)
-        out.sum().backward()
-        assert all(torch.equal(p.grad, torch.zeros_like(p)) for p in module.parameters())
-
-    @pytest.mark.parametrize('name', ['slow', 'fast'])
-    def test_a_branch_left_out_has_no_parameters(self, name):
-        both = SpatialSlowFastAttention(8).state_dict()
-        one = SpatialSlowFastAttention(8, [name]).state_dict()
-        assert set(one) == {key for key in both if name in key.split('.')}
-        assert f'gammas.{name}' in one
-
-    @pytest.mark.parametrize('options, message', [
-        (dict(reduction=3), 'reduction=3: expected a divisor of the 8 channels'),
-        (dict(kernels={'slow': (2, 1, 1), 'fast': (1, 1, 1)}), r'kernel=\(2, 1, 1\): expected three odd sizes')])
-    def test_bad_arguments(self, options, message):
-        with pytest.raises(ValueError, match=message):
-            SpatialSlowFastAttention(8, **options)
-
 
 class TestTSFA:
 
@@ -320,43 +250,6 @@ class TestTSFA:
             nn.init.zeros_(branch.key.bias)
             torch.testing.assert_close(branch(x), branch.value(x).mean(axes, keepdim=True).expand_as(x))
 
-    @pytest.mark.parametrize('reading', READINGS)
-    def test_gradients(self, randomised, gradients_are_right, reading):
-        module = randomised(TemporalSlowFastAttention(2, **reading))
-        assert gradients_are_right(module, torch.randn(2, 2, 2, 1, 3, dtype=torch.float64))
-
-    @pytest.mark.parametrize('reading', READINGS)
-    def test_fresh_module_is_the_identity(self, reading):
-        x = torch.randn(2, 16, 4, 3, 3)
-        assert torch.equal(TemporalSlowFastAttention(16, **reading)(x), x)
-
-    @pytest.mark.parametrize('reading', READINGS)
-    def test_permuting_the_locations_permutes_the_output(self, randomised, reading):
-        module = randomised(TemporalSlowFastAttention(4, **reading))  # Both default kernels are 1x1 in space.
-        x = torch.randn(2, 4, 3, 2, 5, dtype=torch.float64)
-        order = torch.randperm(10)
-
-        def permuted(y):
-            return y.flatten(3)[..., order].reshape(y.shape)
-
-        torch.testing.assert_close(module(permuted(x)), permuted(module(x)))
-        wide = randomised(TemporalSlowFastAttention(4, ['fast'], {'fast': (1, 3, 3)}, **reading))
-        assert not torch.allclose(wide(permuted(x)), permuted(wide(x)), atol=1e-3)
-
-    @pytest.mark.parametrize('reading', READINGS)
-    def test_only_the_slow_branch_sees_the_order_of_time(self, randomised, reading):
-        module = randomised(TemporalSlowFastAttention(4, **reading))
-        x = torch.randn(2, 4, 4, 2, 2, dtype=torch.float64)
-        order = [2, 0, 3, 1]
-        fast, slow = module.branches['fast'], module.branches['slow']
-        torch.testing.assert_close(fast(x[:, :, order]), fast(x)[:, :, order])
-        assert not torch.allclose(slow(x[:, :, order]), slow(x)[:, :, order], atol=1e-3)
-
-    def test_rois_do_not_see_one_another(self, randomised):
-        module = randomised(TemporalSlowFastAttention(4, reduction=2))
-        x = torch.randn(3, 4, 2, 2, 2, dtype=torch.float64)
-        torch.testing.assert_close(module(x)[1:2], module(x[1:2]))
-
     @pytest.mark.parametrize('attend, length', [('channel_time', 4), ('time', 2 * 4)])
     def test_key_scale_divides_by_the_root_of_the_tokens_length(self, randomised, attend, length):
         scaled = randomised(TemporalAttention(4, (1, 1, 1), reduction=2, key_scale=True, attend=attend))
@@ -377,48 +270,95 @@ class TestTSFA:
             nn.init.kaiming_normal_(conv.weight, mode='fan_out')
         assert mean_entropy(rows(branch.query(x)), rows(branch.key(x))) < 0.1 * most
 
-    def test_softmax_runs_in_float32_under_autocast(self):
-        branch = TemporalAttention(32, (1, 1, 1), reduction=1)
-        for conv in (branch.key, branch.query):
-            nn.init.normal_(conv.weight, std=0.15)
-        x = torch.randn(1, 32, 4, 5, 5)
-        with torch.autocast('cpu', torch.bfloat16):
-            out = branch(x)
-            query, key, value = (rows(conv(x)) for conv in (branch.query, branch.key, branch.value))
-            low = (query @ key.transpose(1, 2)).bfloat16().softmax(-1).bfloat16() @ value
-        assert query.dtype == value.dtype == low.dtype == torch.bfloat16
-        assert out.dtype == torch.float32
-        expected = (query.double() @ key.double().transpose(1, 2)).softmax(-1) @ value.double()
-        assert (rows(out) - expected).abs().max() < 1e-4
-        assert (low - expected).abs().max() > 1e-3  # so that the line above can fail
-
-    @pytest.mark.parametrize('reading', READINGS)
-    def test_no_rois(self, reading):
-        module = TemporalSlowFastAttention(16, **reading)
-        out = module(torch.zeros(0, 16, 4, 7, 7))
-        assert out.shape == (0, 16, 4, 7, 7)
-        out.sum().backward()
-        assert all(torch.equal(p.grad, torch.zeros_like(p)) for p in module.parameters())
-
     @pytest.mark.parametrize('rois', [0, 1])
     def test_one_time_step_is_refused_with_the_remedy(self, rois):
         with pytest.raises(ValueError, match='T=1: set with_temporal_pool=False'):
             TemporalSlowFastAttention(8)(torch.zeros(rois, 8, 1, 3, 3))
 
+
+BOTH = pytest.mark.parametrize(('module', 'options'), [(SpatialSlowFastAttention, dict(reduction=2))] + [
+    (TemporalSlowFastAttention, reading) for reading in READINGS], ids=str)
+
+
+@BOTH
+class TestSSFAAndTSFA:
+    """What holds for both, and in all readings of TSFA."""
+
+    def test_gradients(self, randomised, gradients_are_right, module, options):
+        attention = randomised(module(2, **options))
+        assert gradients_are_right(attention, torch.randn(2, 2, 2, 1, 3, dtype=torch.float64))
+
+    def test_a_fresh_module_is_the_identity(self, module, options):
+        x = torch.randn(2, 16, 4, 3, 3)
+        assert torch.equal(module(16, **options)(x), x)
+
+    def test_permuting_the_locations_permutes_the_output(self, randomised, module, options):
+        attention = randomised(module(4, **options))  # Both default kernels are 1x1 in space.
+        x = torch.randn(2, 4, 3, 2, 5, dtype=torch.float64)
+        order = torch.randperm(10)
+
+        def permuted(y):
+            return y.flatten(3)[..., order].reshape(y.shape)
+
+        torch.testing.assert_close(attention(permuted(x)), permuted(attention(x)))
+        wide = randomised(module(4, ['fast'], {'fast': (1, 3, 3)}, **options))
+        assert not torch.allclose(wide(permuted(x)), permuted(wide(x)), atol=1e-3)
+
+    def test_only_the_slow_branch_sees_the_order_of_time(self, randomised, module, options):
+        attention = randomised(module(4, **options))
+        x = torch.randn(2, 4, 4, 2, 2, dtype=torch.float64)
+        order = [2, 0, 3, 1]
+        fast, slow = attention.branches['fast'], attention.branches['slow']
+        torch.testing.assert_close(fast(x[:, :, order]), fast(x)[:, :, order])
+        assert not torch.allclose(slow(x[:, :, order]), slow(x)[:, :, order], atol=1e-3)
+
+    def test_rois_do_not_see_one_another(self, randomised, module, options):
+        attention = randomised(module(4, **options))
+        x = torch.randn(3, 4, 2, 2, 2, dtype=torch.float64)
+        torch.testing.assert_close(attention(x)[1:2], attention(x[1:2]))
+
+    def test_no_rois(self, module, options):
+        attention = module(16, **options)
+        out = attention(torch.zeros(0, 16, 4, 7, 7))
+        assert out.shape == (0, 16, 4, 7, 7)
+        out.sum().backward()
+        assert all(torch.equal(p.grad, torch.zeros_like(p)) for p in attention.parameters())
+
     @pytest.mark.parametrize('name', ['slow', 'fast'])
-    def test_a_branch_left_out_has_no_parameters(self, name):
-        both = TemporalSlowFastAttention(8).state_dict()
-        one = TemporalSlowFastAttention(8, [name]).state_dict()
+    def test_a_branch_left_out_has_no_parameters(self, module, options, name):
+        both, one = module(8, **options).state_dict(), module(8, [name], **options).state_dict()
         assert set(one) == {key for key in both if name in key.split('.')}
         assert f'gammas.{name}' in one
 
-    @pytest.mark.parametrize('options, message', [
+    @pytest.mark.parametrize('wrong, message', [
         (dict(reduction=3), 'reduction=3: expected a divisor of the 8 channels'),
-        (dict(attend='space'), "attend='space': expected one of .*channel_time"),
         (dict(kernels={'slow': (2, 1, 1), 'fast': (1, 1, 1)}), r'kernel=\(2, 1, 1\): expected three odd sizes')])
-    def test_bad_arguments(self, options, message):
+    def test_bad_arguments(self, module, options, wrong, message):
         with pytest.raises(ValueError, match=message):
-            TemporalSlowFastAttention(8, **options)
+            module(8, **{**options, **wrong})
+
+
+@pytest.mark.parametrize(('branch', 'channels', 'options', 'tokens'), [
+    (SpatialAttention, 64, {}, columns), (TemporalAttention, 32, dict(reduction=1), rows)])
+def test_softmax_runs_in_float32_under_autocast(branch, channels, options, tokens):
+    branch = branch(channels, (1, 1, 1), **options)
+    for conv in (branch.key, branch.query):
+        nn.init.normal_(conv.weight, std=0.15)
+    x = torch.randn(1, channels, 4, 5, 5)
+    with torch.autocast('cpu', torch.bfloat16):
+        out = branch(x)
+        query, key, value = (tokens(conv(x)) for conv in (branch.query, branch.key, branch.value))
+        low = (query @ key.transpose(1, 2)).bfloat16().softmax(-1).bfloat16() @ value
+    assert query.dtype == value.dtype == low.dtype == torch.bfloat16
+    assert out.dtype == torch.float32
+    expected = (query.double() @ key.double().transpose(1, 2)).softmax(-1) @ value.double()
+    assert (tokens(out) - expected).abs().max() < 1e-4
+    assert (low - expected).abs().max() > 1e-3  # so that the line above can fail
+
+
+def test_unknown_tokens_of_tsfa():
+    with pytest.raises(ValueError, match="attend='space': expected one of .*channel_time"):
+        TemporalSlowFastAttention(8, attend='space')
 
 
 class TestBlock:

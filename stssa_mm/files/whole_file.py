@@ -1,0 +1,26 @@
+"""Files that appear whole or not at all."""
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A place to write a file to, which takes its name once the block ends: a process that is killed meanwhile leaves
+    the older file or none, never half of one.
+
+    Args:
+        path (Path): Where the file belongs; folders are made.
+
+    Yields:
+        Path: A name beside it, with the same extension. Nothing is left of it if the block fails.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(f'.part{path.suffix}')
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
