@@ -44,15 +44,14 @@ def main():
         comparison = compare(first, second, args.names or names, args.resamples, args.seed, args.iou)
         out = args.out or (sides[0][0] if sides[0][0].is_dir() else sides[0][0].parent)
         out.mkdir(parents=True, exist_ok=True)
+        files = [out / f'{names[1]}_vs_{names[0]}{suffix}' for suffix in ('.png', '.csv', '.md')]
+        plot_comparison(comparison, files[0])
+        comparison.write_csv(files[1])
+        files[2].write_text(comparison.markdown())
     except (OSError, ValueError) as error:
         sys.exit(f'compare_runs.py: {error}')
     for note in (note for side in found for _, note in side if note):
         print(f'note: {note}')
-    stem = f'{names[1]}_vs_{names[0]}'
-    files = [out / f'{stem}{suffix}' for suffix in ('.png', '.csv', '.md')]
-    plot_comparison(comparison, files[0])
-    comparison.write_csv(files[1])
-    files[2].write_text(comparison.markdown())
     print(f'{comparison.statement()}\n{comparison.counts()}')
     print('written  ' + '\n         '.join(map(str, files)))
 

@@ -277,7 +277,8 @@ def read_exclusions(path: Path) -> Tuple[np.ndarray, np.ndarray]:
     return np.array(videos, dtype=str), np.array(timestamps, dtype=float)
 
 
-QUOTED = r'(?:"[^"]*"|\'[^\']*\')'  # a text of a label map
+# What an action list consists of: comments, texts, brackets and colons, separators, words, lone quotation marks.
+TOKENS = re.compile(r'#[^\n]*|"[^"\n]*"|\'[^\'\n]*\'|[{}:]|[,;\s]+|[^\s{}:,;"\'#]+|["\']')
 
 
 def read_label_map(path: Path) -> Dict[int, str]:
@@ -290,16 +291,27 @@ def read_label_map(path: Path) -> Dict[int, str]:
         ValueError: If a block is malformed, an id occurs twice, or there is no block; names file and line.
     """
     text = _read_text(path)
+    if '{' not in text:
+        raise ValueError(f'{path}: no class in it: expected item {{ name: "..." id: N }}')
     names: Dict[int, str] = {}
-    for block in re.finditer(rf'\b\w+\s*(?::\s*)?\{{((?:{QUOTED}|[^{{}}"\'])*)\}}', text):
-        where = f'{path}:{text.count(chr(10), 0, block.start()) + 1}'
-        fields = dict(re.findall(rf'\b(\w+)\s*:\s*({QUOTED}|[^\s,;]+)', block[1]))
+    tokens = [token for token in TOKENS.finditer(text) if token[0][0] not in '#,;' and not token[0].isspace()]
+    words = [token[0] for token in tokens] + [''] * 4
+    start = 0
+    while start < len(tokens):
+        end = start + 1 + (words[start + 1] == ':')
+        fields, opened = {}, words[end] == '{'
+        end += 1
+        while opened and words[end + 1] == ':' and words[end + 2] not in ('{', '}', ':', '"', "'", ''):
+            fields[words[end]] = words[end + 2]
+            end += 3
+        where = f'{path}:{text.count(chr(10), 0, tokens[start].start()) + 1}'
         name, number = fields.get('name', ''), fields.get('label_id', fields.get('id', ''))
-        if not re.fullmatch(QUOTED, name) or not number.isdecimal() or len(number) > 18 or int(number) < 1:
-            raise ValueError(f'{where}: {" ".join(block[0].split())}: expected item {{ name: "..." id: N }}, N from 1')
+        if not (words[start].isidentifier() and opened and words[end] == '}' and name[:1] in ('"', "'")
+                and number.isdecimal() and len(number) < 19 and int(number)):
+            shown = ' '.join(text[tokens[start].start():tokens[min(end, len(tokens) - 1)].end()][:200].split())
+            raise ValueError(f'{where}: {shown}: expected item {{ name: "..." id: N }}, N from 1')
         if int(number) in names:
             raise ValueError(f'{where}: id {number}: expected another, {names[int(number)]!r} has it already')
         names[int(number)] = name[1:-1]
-    if not names:
-        raise ValueError(f'{path}: no class in it: expected item {{ name: "..." id: N }}')
+        start = end + 1
     return dict(sorted(names.items()))

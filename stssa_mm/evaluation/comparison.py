@@ -8,6 +8,8 @@ from typing import List, Sequence, Tuple, Union
 
 import numpy as np
 
+from stssa_mm.files.whole_file import whole_file
+
 from .result import EvaluationResult
 from .result_files import NAME, is_time
 
@@ -146,7 +148,7 @@ class Comparison:
 
         A side with several seeds also has a column ``<name> std``.
         """
-        with open(path, 'w', newline='') as file:
+        with whole_file(path) as part, open(part, 'w', newline='') as file:
             writer = csv.writer(file)
             several = [side for side in (0, 1) if self.seeds[side] > 1]
             writer.writerow(['category', 'boxes', 'videos', *self.names, 'difference', f'low_{LEVEL}', f'high_{LEVEL}',

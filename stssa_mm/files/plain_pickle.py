@@ -2,7 +2,8 @@
 
 A pickle names functions, calls them, and sets the state of what they return. numpy's own functions are not safe to be
 called so: a dtype of objects whose flags are set anew turns bytes into pointers. The functions here stand for them
-under numpy's names. They make arrays of plain numbers and texts, of no more bytes than the pickle holds.
+under numpy's names. They make arrays of plain numbers and texts, each of no more bytes than the pickle holds, and a
+:class:`PlainUnpickler` makes no more of them than a few times its size.
 """
 import io
 import math
@@ -13,6 +14,7 @@ from typing import Sequence
 import numpy as np
 
 PLAIN_TYPES = re.compile(r'[<>|=]?(\?|b1|[iu][1248]|f[248]|[SU]\d{1,9})')
+MOST_OVER_SIZE = 4  # bytes of all arrays and encoded texts over those of the pickle; Python 2's take 2
 MAX_SIDE = 1024  # of an array that holds nothing, such as the (0, 5) of a frame without people
 
 
@@ -125,6 +127,7 @@ class PlainUnpickler(pickle._Unpickler):  # that in C has no opcodes to take awa
     def __init__(self, data: bytes) -> None:
         super().__init__(io.BytesIO(data), encoding='latin1')
         self._size = len(data)
+        self._made = 0
 
     def find_class(self, module: str, name: str):
         """What stands for a function of the pickle."""
@@ -139,6 +142,7 @@ class PlainUnpickler(pickle._Unpickler):  # that in C has no opcodes to take awa
         if not any(function is known for known in ARRAY_FUNCTIONS.values()) or function is NDARRAY:
             raise pickle.UnpicklingError(f'it wants to call a {type(function).__name__}')
         self.stack[-1] = function(*arguments)
+        self._count(self.stack[-1])
 
     def load_build(self) -> None:
         """Set the state of an array or of its type."""
@@ -146,6 +150,13 @@ class PlainUnpickler(pickle._Unpickler):  # that in C has no opcodes to take awa
         if type(self.stack[-1]) not in (PlainArray, PlainDtype):
             raise pickle.UnpicklingError(f'it wants to set the state of a {type(self.stack[-1]).__name__}')
         self.stack[-1].__setstate__(state)
+        self._count(self.stack[-1])
+
+    def _count(self, made) -> None:
+        """Refuse what makes the same bytes again and again of one that it remembers."""
+        self._made += len(made) if isinstance(made, bytes) else getattr(made, 'nbytes', 0)
+        if self._made > MOST_OVER_SIZE * self._size:
+            raise pickle.UnpicklingError(f'it unfolds to over {MOST_OVER_SIZE} times its {self._size} bytes')
 
     def load_bytearray8(self) -> None:
         """Bytes of a writable array."""

@@ -18,7 +18,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f'.part{path.suffix}')
+    part = path.with_suffix(f'.{os.getpid()}.part{path.suffix}')  # two processes may write it
     try:
         yield part
         os.replace(part, path)

@@ -1,5 +1,4 @@
 """Key frames with their boxes, on one picture."""
-import os
 from pathlib import Path
 from typing import Container, Mapping
 
@@ -7,6 +6,7 @@ import cv2
 import numpy as np
 
 from stssa_mm.datasets import STSSAAVADataset
+from stssa_mm.files.whole_file import whole_file
 from stssa_mm.video.clock import frame_of_sample
 from stssa_mm.video.folder import FrameFolder
 from stssa_mm.video.reader import open_video
@@ -78,8 +78,7 @@ def write_contact_sheet(datasets: Mapping[str, STSSAAVADataset], names: Mapping[
     for number, tile in enumerate(tiles):
         row, column = divmod(number, COLUMNS)
         sheet[row * HEIGHT:(row + 1) * HEIGHT, column * width:column * width + tile.shape[1]] = tile
-    part = out.with_suffix(f'.part{out.suffix}')
-    if not cv2.imwrite(str(part), sheet):
-        raise OSError(f'{out}: cannot be written')
-    os.replace(part, out)
+    with whole_file(out) as part:
+        if not cv2.imwrite(str(part), sheet):
+            raise OSError(f'{out}: cannot be written')
     return out

@@ -287,13 +287,17 @@ def test_other_trunks_run_forward_and_backward(name, frames):
 
 
 @pytest.mark.parametrize('path', [path for path in CONFIGS if '_ava' in path.stem], ids=lambda path: path.stem)
-def test_mmaction2s_demos_find_the_clips_length(path):
-    """As they look for it, with the option that README names."""
-    cfg = load(path)
-    sampler = cfg.val_pipeline[0]
-    if path.parent.name != 'trunks':
-        assert sampler.type == 'STSSASampleFrames'
-        cfg.merge_from_dict({'val_pipeline.0.type': 'SampleAVAFrames'})
-        assert 'val_pipeline.0.type=SampleAVAFrames' in (REPO / 'README.md').read_text()
-    found, *_ = [step for step in cfg.val_pipeline if step['type'] == 'SampleAVAFrames']
-    assert (found['clip_len'], found['frame_interval']) == (sampler.clip_len, sampler.frame_interval)
+@pytest.mark.parametrize('by', ['option', 'child config'])
+def test_mmaction2s_demos_find_the_clips_length(path, by, tmp_path):
+    """As they look for it, with the option or the child config that README names; trunks need neither."""
+    cfg = demo = load(path)
+    sampler = dict(cfg.val_pipeline[0])
+    if path.parent.name != 'trunks' and by == 'option':
+        demo = copy.deepcopy(cfg)
+        demo.merge_from_dict({'val_pipeline.0.type': 'SampleAVAFrames'})
+    elif path.parent.name != 'trunks':
+        line, = re.findall(r'`(val_pipeline = .*?)`', (REPO / 'README.md').read_text())
+        (tmp_path / 'child.py').write_text(f'_base_ = {str(path)!r}\n{line}\n')
+        demo = load(tmp_path / 'child.py')
+    found, *_ = [step for step in demo.val_pipeline if step['type'] == 'SampleAVAFrames']
+    assert (found['clip_len'], found['frame_interval']) == (sampler['clip_len'], sampler['frame_interval'])

@@ -273,12 +273,30 @@ def test_a_name_of_any_form_reads_back(tmp_path, name):
     assert read_label_map(tmp_path / 'map.pbtxt') == {1: name, 2: 'after'}
 
 
+@pytest.mark.parametrize('block', ['item {\n name: "b" # it\'s\n id: 2 }', '# don\'t {\nitem { id: 2 name: "b" }',
+                                   'item { name: "b" id: 2 } # }'])
+def test_comments_of_a_label_map_count_for_nothing(tmp_path, block):
+    text = f'item {{ name: "a" id: 1 }}\n{block}\nitem {{ name: "c" id: 3 }}'
+    assert read_label_map(write(tmp_path, text)) == {1: 'a', 2: 'b', 3: 'c'}
+
+
+@pytest.mark.parametrize('block', [
+    "item { name: 'o'brien' id: 2 }", 'item { name: "b id: 2 }', 'item { name: "b" id: 2', 'item { name: "b"', 'item {',
+    'item', 'item { name: "b" id: 2 } }', '{ name: "b" id: 2 }', 'item { item { name: "b" id: 2 } }',
+    'item { name: b id: 2 }', 'item { name: "b" id: }', 'item name: "b" id: 2 }', '"item" { name: "b" id: 2 }'])
+@pytest.mark.parametrize('after', ['', '\nitem { name: "c" id: 3 }'])
+def test_no_class_of_a_malformed_label_map_is_lost(tmp_path, block, after):
+    with pytest.raises(ValueError, match=r'a\.csv:2: .*: expected item'):
+        read_label_map(write(tmp_path, f'item {{ name: "a" id: 1 }}\n{block}{after}'))
+
+
 @pytest.mark.parametrize('text', ['x' * 200_000, 'x ' * 100_000, 'x' + ' ' * 200_000, 'x{' * 50_000, 'x{"' * 50_000,
                                   'x{' + '"a" ' * 50_000, ':' * 200_000, '"' * 200_001, 'x{id:' * 40_000,
                                   'x{name:"a" id:' + '9' * 200_000 + '}'], ids=range(10))
 def test_a_label_map_of_nonsense_is_refused_at_once(tmp_path, text):
-    with pytest.raises(ValueError, match=r'a\.csv.*: expected item'):
+    with pytest.raises(ValueError, match=r'a\.csv.*: expected item') as error:
         read_label_map(write(tmp_path, text))
+    assert len(str(error.value)) < 500
 
 
 @pytest.mark.parametrize('text, message', [

@@ -41,6 +41,13 @@ FLOATS = call('numpy dtype', name('f8'), b'\x89\x88') + b'(' + number(3) + name(
     0) + b'tb'
 NESTED = b')' + b'\x85' * 300_000  # a tuple in a tuple in a tuple ...
 
+def again_and_again(remembered, program):
+    """A list of what ``program`` makes 30,000 times of a text and functions that are remembered."""
+    text = b'X' + struct.pack('<I', 100_000) + b'x' * 100_000
+    memo = b''.join(part + b'\x94' for part in [text, *remembered])
+    return b'\x80\x04' + memo + b'](' + program * 30_000 + b'e.'
+
+
 # Each runs code, ends the process or takes gigabytes in pickle.loads.
 CODE = {
     'os.system': in_dict(call('os system', name('touch called'))),
@@ -62,6 +69,7 @@ CRASH = {
     'a set of tuples that nest deeply': b'\x80\x04\x8f(' + NESTED + b'\x90.',
 }
 MEMORY = {
+    'a text encoded again and again': again_and_again([b'c_codecs\nencode\n', name('latin1')], b'h\1h\0h\2\x86R'),
     'a memo of four billion': b'\x80\x04}r' + struct.pack('<I', 2**31) + b'.',
     'bytes of a number': in_dict(call('builtins bytes', b'\x8a\x05' + (2**34).to_bytes(5, 'little'))),
     'bytearray of a number': in_dict(call('builtins bytearray', b'\x8a\x05' + (2**34).to_bytes(5, 'little'))),
@@ -70,6 +78,9 @@ MEMORY = {
 }
 # What our reader has to refuse as well, without harm in pickle.loads.
 MALFORMED = {
+    'an array of one text again and again': again_and_again(
+        [call('numpy dtype', name('u1'), b'\x89\x88'), b'cnumpy.core.multiarray\n_reconstruct\n', b'cnumpy\nndarray\n',
+         b'K\0\x85', b'C\1b', number(100_000) + b'\x85'], b'h\2h\3h\4h\5\x87R(K\1h\6h\1\x89h\0tb'),
     'object array': in_dict(array(DTYPE_OF_OBJECTS, [1], b']' + b'Na')),
     'object array of bytes': in_dict(array(DTYPE_OF_OBJECTS, [1], POINTER)),
     'state of a function': in_dict(b'cnumpy\ndtype\n}' + name('__defaults__') + b'Nsb'),

@@ -1,4 +1,8 @@
+import subprocess
+import sys
+
 import pytest
+from conftest import REPO
 
 from stssa_mm.files.whole_file import whole_file
 
@@ -20,3 +24,15 @@ def test_a_block_that_fails_leaves_the_older_file_and_nothing_else(tmp_path, wri
             part.write_text('ne')
         raise KeyboardInterrupt
     assert [file.name for file in tmp_path.iterdir()] == ['a.json'] and path.read_text() == 'old'
+
+
+def test_two_processes_do_not_get_into_each_others_way(tmp_path):
+    path = tmp_path / 'a.json'
+    program = ('from stssa_mm.files.whole_file import whole_file\n'
+               f'with whole_file({str(path)!r}) as part: part.write_text("b")')
+    with whole_file(path) as part:
+        part.write_text('half')
+        subprocess.run([sys.executable, '-c', program], check=True, cwd=REPO)
+        assert path.read_text() == 'b'
+        part.write_text('whole')
+    assert path.read_text() == 'whole' and len(list(tmp_path.iterdir())) == 1

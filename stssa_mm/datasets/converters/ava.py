@@ -3,7 +3,6 @@
 Addresses, file names and ffmpeg's options are those of MMAction2's ``tools/data/ava/*.sh``, so that a folder made by
 them is complete here as well.
 """
-import os
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -13,6 +12,7 @@ from zipfile import BadZipFile, ZipFile
 
 from tqdm import tqdm
 
+from stssa_mm.files.whole_file import whole_file
 from stssa_mm.video.writer import (
     VideoError,
     Window,
@@ -108,10 +108,8 @@ def unpack_annotations(archive: Path, folder: Path) -> None:
                 target = folder / name
                 if member.is_dir() or not re.fullmatch(r'ava_[\w.]+', name) or target.exists():
                     continue
-                part = target.with_name(f'{name}.part')
-                with file.open(member) as packed, open(part, 'wb') as unpacked:
+                with whole_file(target) as part, file.open(member) as packed, open(part, 'wb') as unpacked:
                     shutil.copyfileobj(packed, unpacked)
-                os.replace(part, target)
     except BadZipFile as error:
         raise ValueError(f'{archive}: {error}: delete it and run again') from None
 

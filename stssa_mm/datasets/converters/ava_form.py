@@ -1,10 +1,11 @@
 """Writing files in AVA's formats."""
-import os
 import pickle
 from pathlib import Path
 from typing import Dict, Iterable, NamedTuple, Sequence
 
 import numpy as np
+
+from stssa_mm.files.whole_file import whole_file
 
 
 class Row(NamedTuple):
@@ -24,7 +25,7 @@ class Row(NamedTuple):
 
 def write_annotations(path: Path, rows: Iterable[Row]) -> None:
     """An annotation csv with person ids: video, timestamp, x1, y1, x2, y2, label, person."""
-    with open(path, 'w') as file:
+    with whole_file(path) as part, open(part, 'w') as file:
         for row in rows:
             box = ','.join(f'{value:.4f}' for value in row[2:6])
             file.write(f'{row.video},{row.timestamp:04d},{box},{row.label},{row.person}\n')
@@ -44,16 +45,15 @@ def write_proposals(path: Path, proposals: Dict[str, np.ndarray]) -> None:
     """
     path = Path(path)
     check_proposal_suffix(path)
-    part = path.with_suffix(f'.part{path.suffix}')
-    if path.suffix == '.pkl':
-        part.write_bytes(pickle.dumps(proposals, protocol=4))
-    elif path.suffix == '.npz':
-        np.savez_compressed(part, **proposals)
-    else:
-        lines = (','.join([key, *(f'{value:.4f}' for value in box)]) + '\n'
-                 for key, boxes in proposals.items() for box in (boxes if len(boxes) else [()]))
-        part.write_text(''.join(lines))
-    os.replace(part, path)
+    with whole_file(path) as part:
+        if path.suffix == '.pkl':
+            part.write_bytes(pickle.dumps(proposals, protocol=4))
+        elif path.suffix == '.npz':
+            np.savez_compressed(part, **proposals)
+        else:
+            lines = (','.join([key, *(f'{value:.4f}' for value in box)]) + '\n'
+                     for key, boxes in proposals.items() for box in (boxes if len(boxes) else [()]))
+            part.write_text(''.join(lines))
 
 
 def check_proposal_suffix(path: Path) -> None:
@@ -73,4 +73,5 @@ def ground_truth_proposals(rows: Iterable[Row]) -> Dict[str, np.ndarray]:
 def write_label_map(path: Path, names: Sequence[str]) -> None:
     """An AVA action list: classes numbered from 1."""
     items = (f'item {{\n  name: "{name}"\n  id: {number}\n}}\n' for number, name in enumerate(names, 1))
-    Path(path).write_text(''.join(items))
+    with whole_file(path) as part:
+        part.write_text(''.join(items))

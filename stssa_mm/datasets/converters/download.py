@@ -6,6 +6,7 @@ import socket
 import ssl
 import time
 from pathlib import Path
+from typing import Optional
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlparse
 from urllib.request import (
@@ -106,7 +107,11 @@ def _fetch_rest(url: str, part: Path) -> None:
         total = response.headers.get('Content-Length')
         total = int(total) if total and total.isdigit() else None
         if response.status == 206:
-            have, total = _range(response.headers.get('Content-Range', ''), have)
+            sent = response.headers.get('Content-Range', '')
+            total = _total(sent, have)
+            if total is None:
+                part.unlink()  # or every later call would fail alike
+                raise ConnectionError(f'asked for bytes {have}-, was sent {sent!r}')
         else:
             have = 0
         if response.headers.get_content_type() == 'text/html' and part.stem.rpartition('.')[2] not in ('html', 'htm'):
@@ -129,12 +134,11 @@ def _fetch_rest(url: str, part: Path) -> None:
         raise ConnectionError('it sends an empty file')
 
 
-def _range(sent: str, have: int) -> tuple:
-    """First byte and length of the whole file in the answer to a request for the bytes from ``have`` on."""
+def _total(sent: str, have: int) -> Optional[int]:
+    """Bytes of the whole file, by the Content-Range that answers a request for those from ``have`` on; None if that is
+    another range."""
     match = re.fullmatch(r'bytes (\d+)-(\d+)/(\d+)', sent)
-    if not match or int(match[1]) != have or int(match[2]) >= int(match[3]):
-        raise ConnectionError(f'asked for bytes {have}-, was sent {sent!r}')
-    return have, int(match[3])
+    return int(match[3]) if match and int(match[1]) == have and int(match[2]) < int(match[3]) else None
 
 
 def _validator(headers) -> str:

@@ -99,6 +99,8 @@ def test_another_range_than_was_asked_for_is_not_joined(server, tmp_path, sent):
     with pytest.raises(DownloadError, match='asked for bytes 1500000-, was sent'):
         download(f'{server.url}/a.mkv', tmp_path / 'a.mkv', attempts=1)
     assert not (tmp_path / 'a.mkv').exists()
+    download(f'{server.url}/a.mkv', tmp_path / 'a.mkv', attempts=1)  # from the start
+    assert (tmp_path / 'a.mkv').read_bytes() == BODY
 
 
 @pytest.mark.parametrize(('headers', 'body', 'message'), [

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from stssa_mm.files.whole_file import whole_file
+
 TEMPLATE = """\
 # {title}
 _base_ = {base!r}
@@ -83,7 +85,8 @@ def write_child_config(path: Path, base: Path, title: str, classes: int, multila
             pipelines += PIPELINES.format(key=key)
             replaced[key] = f'        pipeline={key},\n'
     relative = os.path.relpath(Path(base).resolve(), Path(path).parent.resolve())
-    path.write_text(TEMPLATE.format(
-        title=title, base=relative, num_classes=classes + 1, classes=classes, multilabel=multilabel,
-        score_thr=score_thr, pipelines=pipelines + '\n' if pipelines else '',
-        train_pipeline=replaced.get('train_pipeline', ''), val_pipeline=replaced.get('val_pipeline', '')))
+    with whole_file(path) as part:
+        part.write_text(TEMPLATE.format(
+            title=title, base=relative, num_classes=classes + 1, classes=classes, multilabel=multilabel,
+            score_thr=score_thr, pipelines=pipelines + '\n' if pipelines else '',
+            train_pipeline=replaced.get('train_pipeline', ''), val_pipeline=replaced.get('val_pipeline', '')))
