@@ -31,8 +31,7 @@ def test_two_processes_do_not_get_into_each_others_way(tmp_path):
     program = ('from stssa_mm.files.whole_file import whole_file\n'
                f'with whole_file({str(path)!r}) as part: part.write_text("b")')
     with whole_file(path) as part:
-        part.write_text('half')
+        part.write_text('whole')
         subprocess.run([sys.executable, '-c', program], check=True, cwd=REPO)
         assert path.read_text() == 'b'
-        part.write_text('whole')
     assert path.read_text() == 'whole' and len(list(tmp_path.iterdir())) == 1
