@@ -1,6 +1,7 @@
 """What a config would train and test on, checked: the answer to "the loss falls and mAP is 0"."""
 import copy
 import os.path as osp
+from contextlib import closing
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
@@ -409,8 +410,8 @@ def _check_media(split: str, dataset: STSSAAVADataset, by_video: bool, span: int
                 reader = FrameFolder(files[video], samples[0]['filename_tmpl'], dataset.start_index)
             else:
                 reader = open_video(files[video])
-            numbers = _clip_frames(reader, samples, by_video, span, late)
-            reader.check(numbers)
+            with closing(reader):
+                reader.check(_clip_frames(reader, samples, by_video, span, late))
         except BrokenVideoError as error:
             findings.append(Finding('error', 'unreadable video', split, str(error)))
             continue

@@ -65,6 +65,9 @@ class FrameFolder:
     def __len__(self) -> int:
         return self._length
 
+    def close(self) -> None:
+        """Nothing: no file stays open."""
+
     def file(self, number: int) -> str:
         """The file of a frame, from 0."""
         return os.path.join(self.path, self.template.format(self.start_index + number))

@@ -131,7 +131,9 @@ def probe(source: Union[str, bytes], path: str) -> Probe:
                     if packet.is_corrupt:
                         raise BrokenVideoError(path, f'packet {len(rows)} is damaged')
                     frame = next(iter(packet.decode()), None)
-        except (av.error.FFmpegError, IndexError) as error:  # IndexError: PyAV does not know a stream that begins late
+        except IndexError:  # of PyAV's list of streams
+            raise BrokenVideoError(path, f'after packet {len(rows)} a stream begins that was not there') from None
+        except av.error.FFmpegError as error:
             raise BrokenVideoError(path, f'packet {len(rows)} cannot be read ({reason_of(error)})') from None
         if frame is None:
             raise BrokenVideoError(path, f'none of its {len(rows)} packets gives a frame')

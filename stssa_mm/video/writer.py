@@ -2,6 +2,7 @@
 import os
 import shutil
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Iterable, NamedTuple, Optional
 
@@ -89,13 +90,14 @@ def movie_fault(movie: Path, window: Window) -> Optional[str]:
 def cut_fault(cut: Path, window: Window) -> Optional[str]:
     """Why a file is not the window's cut at 30 frames per second, or None."""
     try:
-        video = open_video(cut)
+        with closing(open_video(cut)) as video:
+            rate, count = video.get_avg_fps(), len(video)
     except BrokenVideoError as error:
         return f'cannot be decoded: {error.found}'
-    if abs(video.get_avg_fps() - FPS) > 0.1:
-        return f'has {video.get_avg_fps():g} frames per second, not {FPS}'
-    if abs(len(video) / FPS - window.seconds) > window.tolerance:
-        return f'is {len(video) / FPS:.1f} s long, not {window.seconds:g}'
+    if abs(rate - FPS) > 0.1:
+        return f'has {rate:g} frames per second, not {FPS}'
+    if abs(count / FPS - window.seconds) > window.tolerance:
+        return f'is {count / FPS:.1f} s long, not {window.seconds:g}'
     return None
 
 
@@ -137,7 +139,8 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
                 writer.release()
         if not count:
             raise ValueError(f'{path}: a video needs at least one frame')
-        written = len(open_video(part))
+        with closing(open_video(part)) as video:
+            written = len(video)
         if written != count:
             raise OSError(f'{path}: {written} of {count} frames were written: is the disk full?')
 
@@ -156,7 +159,8 @@ def mend_video(video: Path, out: Path) -> None:
         run_ffmpeg(video, '-map', '0:v:0', '-vf', 'crop=trunc(iw/2)*2:trunc(ih/2)*2', '-c:v', 'libx264', '-crf', '18',
                    '-pix_fmt', 'yuv420p', '-fps_mode', 'vfr', '-enc_time_base', 'demux', '-f', 'mp4', str(part))
         try:
-            open_video(part).check()
+            with closing(open_video(part)) as mended:
+                mended.check()
         except BrokenVideoError as error:
             raise VideoError(f'{video}: it cannot be mended: {error.found}') from None
 

@@ -112,6 +112,15 @@ def test_a_video_of_an_unknown_codec_is_refused(hard_video):
         probe(data.replace(b'avc1', b'qqqq'), 'x')
 
 
+def test_a_stream_that_begins_late_is_refused(hard_video):
+    """PyAV has no place for it. Here the last frame that begins a packet is moved into a stream of its own."""
+    data = bytearray(hard_video('ts h264').read_bytes())
+    place = max(place for place in range(0, len(data), 188) if data[place + 1:place + 3] == b'\x41\x00')
+    data[place + 2] = 0x52
+    with pytest.raises(BrokenVideoError, match=r'^x: after packet \d+ a stream begins that was not there\. '):
+        probe(bytes(data), 'x')
+
+
 def test_a_file_that_cannot_be_opened_is_refused(tmp_path):
     (tmp_path / 'x.mp4').symlink_to('x.mp4')
     for path in (tmp_path, tmp_path / 'x.mp4', tmp_path / 'nowhere.mp4'):
