@@ -118,8 +118,9 @@ def open_source(file: Path, name: str, videos: Optional[Path] = None) -> Source:
         if not copy.exists() or copy.stat().st_mtime < file.stat().st_mtime:
             try:
                 mend_video(file, copy)
-            except VideoError:
-                raise error from None
+            except VideoError as failed:
+                raise ValueError(f'{file}: {error.found}. It cannot be mended either: '
+                                 f'{str(failed).replace(f"{file}: ", "", 1)}') from None
         with closing(open_video(copy)) as video:
             file = copy
     return Source(name, file, video.get_avg_fps(), video.times, *video.size, mended)
