@@ -108,9 +108,9 @@ def piped(name, *options):
     return make
 
 
-def encode_to_pipe(*options):
+def encode_to_pipe(*options, form='webm'):
     return run('-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', f'{WIDTH}x{HEIGHT}', '-r', FPS, '-i', '-', *options, '-f',
-               'webm', '-', stdin=b''.join(pixels()))
+               form, '-', stdin=b''.join(pixels()))
 
 
 def joined(name, gap):

@@ -104,8 +104,9 @@ def opening_time(path):
     seconds = []
     for _ in range(5):
         start = time.perf_counter()
-        open_video(path)
+        video = open_video(path)
         seconds.append(time.perf_counter() - start)
+        video.close()
     return statistics.median(seconds)
 
 

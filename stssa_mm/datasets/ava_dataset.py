@@ -14,7 +14,7 @@ from mmengine.logging import MMLogger
 
 from stssa_mm.registry import DATASETS
 from stssa_mm.video.find import find_videos, has_extension
-from stssa_mm.video.folder import DEFAULT_TEMPLATE, FrameFolder
+from stssa_mm.video.folder import DEFAULT_TEMPLATE, FrameFolder, check_template
 from stssa_mm.video.probe import BrokenVideoError
 
 from .annotations import Rows, read_annotations, read_exclusions, read_label_map
@@ -228,6 +228,8 @@ class STSSAAVADataset(AVADataset):
         return key_of(frames.videos[frames.video[frame]], frames.timestamp[frame])
 
     def _check_arguments(self) -> None:
+        if self.use_frames and self.modality == 'RGB':
+            check_template(self.filename_tmpl)
         for key in ('ann_file', 'label_file', 'exclude_file', 'proposal_file', 'video_info'):
             path = getattr(self, key)
             if path is not None and not osp.isfile(path):

@@ -1,5 +1,6 @@
 """Person boxes for the key frames of AVA-form data, by a detector."""
 import json
+from contextlib import closing
 from itertools import groupby
 from pathlib import Path
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
@@ -92,6 +93,8 @@ class FramePeople:
         """
         video = key_frames[0].video
         if video != self._video:
+            if self._frames is not None:
+                self._frames.close()
             self._video, self._frames = video, open_frames(self._files[video])
         return self._detector(self._frames.read([key_frame.frame for key_frame in key_frames]))
 
@@ -200,7 +203,8 @@ def make_proposals(key_frame_file: Path, videos: Path, detector: PersonDetector,
     for video in timestamps:
         if isinstance(files[video], Exception):
             raise files[video]
-        frames, info = open_frames(files[video]), infos.get(video, VideoInfo())
+        with closing(open_frames(files[video])) as frames:  # what is known of them stays
+            info = infos.get(video, VideoInfo())
         start = timestamp_start if info.start is None else info.start
         rate = 1 if unit == 'frames' else fps if info.fps is None else info.fps
         if frames.times is not None and info.fps != 1 and unit == 'seconds':

@@ -1,8 +1,10 @@
 """What a config would train and test on, checked: the answer to "the loss falls and mAP is 0"."""
 import copy
+import os
 import os.path as osp
+from contextlib import closing
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import numpy as np
 from mmengine.config import Config
@@ -15,7 +17,7 @@ from stssa_mm.datasets.annotations import read_label_map
 from stssa_mm.video.clock import frame_of_sample
 from stssa_mm.video.folder import FrameFolder
 from stssa_mm.video.probe import BrokenVideoError
-from stssa_mm.video.reader import Video, open_video
+from stssa_mm.video.reader import open_video
 
 from .chance import Chance, random_scores
 from .frame_map import CAPACITY, Boxes, best_overlaps
@@ -97,7 +99,7 @@ def check_config(cfg: Config, videos: int = 3) -> Checked:
             _check_people(split, dataset, cfg, findings)
             _check_pipeline(split, dataset, part, findings)
             _check_proposals(split, dataset, part, cfg, classes, findings)
-            _check_media(split, dataset, split in by_video, _span(part), videos, findings)
+            _check_media(split, dataset, part, videos, findings)
     _check_leakage(datasets, findings)
     histogram = {split: _histogram(dataset, classes) for split, dataset in datasets.items()}
     _check_classes(histogram, classes, findings)
@@ -378,18 +380,17 @@ def _span(part: dict) -> int:
     return 0
 
 
-def _check_media(split: str, dataset: STSSAAVADataset, by_video: bool, span: int, videos: int,
-                 findings: List[Finding]) -> None:
-    """Are the videos, or folders of frames, there, long enough and sound?
-
-    ``by_video``: see :func:`_goes_by_video_times`. ``span``: see :func:`_span`.
-    """
+def _check_media(split: str, dataset: STSSAAVADataset, part: dict, videos: int, findings: List[Finding]) -> None:
+    """Are the videos, or folders of frames, there, long enough and sound?"""
+    by_video, span = _goes_by_video_times(part), _span(part)
+    # MMAction2's sampler does not ask a folder of frames where it ends.
+    clipped = not dataset.use_frames or 'SampleAVAFrames' not in _types(part)
     frames = dataset.key_frames
     names = frames.videos[np.unique(frames.video[dataset.data_list])].tolist()
     files = {video: Path(dataset.path_of(video)) for video in names}
     missing = [video for video in tqdm(names, desc=f'{split}: files', unit='video', mininterval=1,
                                        disable=len(names) < 1000)
-               if not (files[video].is_dir() if dataset.use_frames else files[video].is_file())]
+               if not _is_there(files[video])]
     if missing:
         what = 'folders of frames' if dataset.use_frames else 'videos'
         findings.append(Finding('error', 'missing videos', split, (
@@ -409,8 +410,9 @@ def _check_media(split: str, dataset: STSSAAVADataset, by_video: bool, span: int
                 reader = FrameFolder(files[video], samples[0]['filename_tmpl'], dataset.start_index)
             else:
                 reader = open_video(files[video])
-            numbers = _clip_frames(reader, samples, by_video, span, late)
-            reader.check(numbers)
+            with closing(reader):
+                total, times = len(reader) if clipped else None, reader.times if by_video else None
+                reader.check(_clip_frames(samples, total, times, span, late))
         except BrokenVideoError as error:
             findings.append(Finding('error', 'unreadable video', split, str(error)))
             continue
@@ -421,24 +423,37 @@ def _check_media(split: str, dataset: STSSAAVADataset, by_video: bool, span: int
                 slow.append(f'{video} ({rate:.4g})')
     if late:
         findings.append(Finding('error', 'timestamps', split, (
-            f'{len(late)} of the {len(there)} videos looked at have key frames past their end, such as {_some(late)}: '
-            'check fps, timestamp_start and the unit of the timestamps')))
+            f'{len(late)} of the {len(there)} videos looked at have key frames past their end: {late[0]}')))
     if slow:
         findings.append(Finding('warning', 'fps', split, (
             f'{len(slow)} of the {len(there)} videos looked at have another rate than the dataset\'s fps, and their '
             f'last clip lies more than half a second off: {_some(slow)}. Give video_info, or make videos of one rate')))
 
 
-def _clip_frames(reader: Union[Video, FrameFolder], samples: Sequence[dict], by_video: bool, span: int,
+def _is_there(path: Path) -> bool:
+    """Whether there is something, which opening it may refuse."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def _clip_frames(samples: Sequence[dict], total: Optional[int], times: Optional[np.ndarray], span: int,
                  late: List[str]) -> Set[int]:
-    """The frames of the clips of a video's samples. A name goes to ``late`` where a moment is past the end."""
+    """The frames of the clips of a video's samples. What is said of a moment past the end goes to ``late``.
+
+    ``total`` and ``times``: see :func:`frame_of_sample`. ``span``: see :func:`_span`.
+    """
     numbers: Set[int] = set()
     for sample in samples:
         try:
-            centre, (first, end) = frame_of_sample(sample, len(reader), reader.times if by_video else None)
-        except ValueError:
+            centre, (first, end) = frame_of_sample(sample, total, times)
+        except ValueError as error:
             if sample['timestamp'] >= sample['timestamp_start']:
-                late.append(f'{sample["video_id"]} at {sample["timestamp"]:g} (it has {len(reader)} frames)')
+                late.append(str(error))
                 break
         else:
             numbers.update(range(max(centre - span, first), min(centre + span, end - 1) + 1))

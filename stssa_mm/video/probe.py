@@ -1,7 +1,6 @@
 """What is in a video file, from its packets. Of its frames only the first is decoded."""
 import io
 import os
-import struct
 from typing import BinaryIO, NamedTuple, Optional, Tuple, Union
 
 import av
@@ -13,7 +12,8 @@ NONE = np.iinfo(np.int64).min  # a timestamp that is not there
 NO_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS, of raw streams
 VP8_SHOWN = 0x10  # a bit of a VP8 packet's first byte; alternate reference frames lack it
 
-av.logging.set_level(av.logging.PANIC)  # what FFmpeg has to say comes as an error
+# Quiet, and never the callback that takes the lock of Python in a decoding thread, for which closing a file waits.
+av.logging.set_level(None)
 
 
 class BrokenVideoError(ValueError):
@@ -76,17 +76,18 @@ def open_container(source: Union[str, bytes], path: str) -> av.container.InputCo
     """Open a file, or its bytes.
 
     Raises:
-        BrokenVideoError: If FFmpeg cannot, or there is no video in it.
+        BrokenVideoError: If FFmpeg cannot, there is no video in it, or FFmpeg has no decoder for it.
     """
     try:
         container = av.open(source if isinstance(source, str) else io.BytesIO(source), metadata_errors='ignore')
-    except (av.error.FFmpegError, ValueError) as error:
+    except (OSError, av.error.FFmpegError, ValueError) as error:
         raise BrokenVideoError(path, f'it cannot be opened ({reason_of(error)})') from None
-    if not container.streams.video:
+    stream = container.streams.best('video') if container.streams.video else None
+    if stream is None or stream.codec_context is None:
+        found = 'its codec is not known' if container.streams.video else 'there is no video in it'
         container.close()
-        raise BrokenVideoError(path, 'there is no video in it')
-    for stream in container.streams.video:
-        stream.codec_context.thread_count = 1  # else there are threads for all processors
+        raise BrokenVideoError(path, found)
+    stream.codec_context.thread_count = 1  # else there are threads for all processors
     return container
 
 
@@ -105,9 +106,12 @@ def probe(source: Union[str, bytes], path: str) -> Probe:
     Raises:
         BrokenVideoError: If it cannot be opened, is cut off, holds no frames, or its times go back.
     """
-    with open(source, 'rb') if isinstance(source, str) else io.BytesIO(source) as file:
-        size = file.seek(0, io.SEEK_END)
-        announced = announced_size(file, size)
+    try:
+        with open(source, 'rb') if isinstance(source, str) else io.BytesIO(source) as file:
+            size = file.seek(0, io.SEEK_END)
+            announced = announced_size(file, size)
+    except OSError as error:
+        raise BrokenVideoError(path, f'it cannot be opened ({reason_of(error)})') from None
     if announced > size:
         raise BrokenVideoError(path, f'it announces {announced} bytes and has {size}, so it is cut off')
     with open_container(source, path) as container:
@@ -128,6 +132,8 @@ def probe(source: Union[str, bytes], path: str) -> Probe:
                     if packet.is_corrupt:
                         raise BrokenVideoError(path, f'packet {len(rows)} is damaged')
                     frame = next(iter(packet.decode()), None)
+        except IndexError:  # of PyAV's list of streams
+            raise BrokenVideoError(path, f'after packet {len(rows)} a stream begins that was not there') from None
         except av.error.FFmpegError as error:
             raise BrokenVideoError(path, f'packet {len(rows)} cannot be read ({reason_of(error)})') from None
         if frame is None:
@@ -191,30 +197,39 @@ def announced_size(file: BinaryIO, size: int) -> int:
     file.seek(0)
     head = file.read(64)
     if head[:4] == b'RIFF':
-        return 8 + struct.unpack('<I', head[4:8])[0]
+        length = int.from_bytes(head[4:8], 'little')
+        return 8 + length if length != 0xffffffff else 0  # written to a pipe
     if head[:4] == b'\x1a\x45\xdf\xa3':  # EBML: a header, then a segment with the rest
         length, place = _ebml_length(head, 4)
+        if length is None or place + length >= size:
+            return 0
         file.seek(place + length)
         head = file.read(12)
         length, place = _ebml_length(head, 4) if head[:4] == b'\x18\x53\x80\x67' else (None, 0)
         return file.tell() - len(head) + place + length if length is not None else 0
     end = 0
     while head[4:8] in (b'ftyp', b'free', b'skip', b'wide', b'moov', b'moof', b'mdat', b'sidx', b'uuid'):
-        length = struct.unpack('>I', head[:4])[0]
+        length, least = int.from_bytes(head[:4], 'big'), 8
         if length == 1:
-            length = struct.unpack('>Q', head[8:16])[0]
-        if length < 8 or end >= size:  # 0: to the end of the file
+            length, least = int.from_bytes(head[8:16], 'big'), 16
+            if len(head) < 16:
+                return end + 16
+        if length < least:  # 0: to the end of the file
             break
         end += length
+        if end >= size:
+            break
         file.seek(end)
         head = file.read(16)
     return end
 
 
-def _ebml_length(data: bytes, place: int) -> tuple:
-    """A length in EBML's coding and where it ends; None for an unknown one."""
+def _ebml_length(data: bytes, place: int) -> Tuple[Optional[int], int]:
+    """A length in EBML's coding and where it ends; None for one that is unknown or cut off."""
     if place >= len(data) or not data[place]:
         return None, place
     width = 9 - data[place].bit_length()
+    if place + width > len(data):
+        return None, place
     value = int.from_bytes(data[place:place + width], 'big') & ((1 << 7 * width) - 1)
     return (None if value == (1 << 7 * width) - 1 else value), place + width

@@ -3,8 +3,8 @@ last are kept.
 
 Frame i is the i-th that a player shows, whatever was read before.
 """
-import ctypes
 import os
+import stat
 import weakref
 from bisect import bisect_right
 from collections import OrderedDict
@@ -15,68 +15,69 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from .probe import NONE, BrokenVideoError, open_container, probe, reason_of
+from .probe import NONE, BrokenVideoError, Probe, open_container, probe, reason_of
 
 # Where to seek for a packet: so many packets before it, as containers count otherwise or land late.
 LEADS = (0, 16, 64, 256, 1024)
+# What a pool remembers of closed videos: thousands of short ones, or hours; a frame takes about 45 bytes.
+PROBE_BYTES = 64 * 2**20
 # PyAV 17 converts colours in threads, which a forked process would wait for in vain.
 ONE_THREAD = {'threads': 1} if int(av.__version__.split('.')[0]) >= 17 else {}
 
 _videos = weakref.WeakSet()
 
 
-class FrameCache:
-    """The frames used last, up to a number of bytes: as they were decoded, or RGB once they were asked for.
+class Cache:
+    """What was used last, up to a number of bytes: frames, as they were decoded, or RGB once they were asked for; or
+    probes.
 
     Args:
-        max_bytes (int): The most that the frames take together.
+        max_bytes (int): The most that they take together.
     """
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self.bytes = 0
-        self._frames = OrderedDict()
+        self._kept = OrderedDict()
 
-    def get(self, key) -> Union[av.VideoFrame, np.ndarray, None]:
-        """The frame, or None."""
-        if key not in self._frames:
+    def get(self, key) -> Union[av.VideoFrame, np.ndarray, Probe, None]:
+        """What is kept under the key, or None."""
+        if key not in self._kept:
             return None
-        self._frames.move_to_end(key)
-        return self._frames[key]
+        self._kept.move_to_end(key)
+        return self._kept[key]
 
-    def put(self, key, frame: Union[av.VideoFrame, np.ndarray]) -> None:
-        """Keep a frame, in place of what was kept of it, and drop those not used for longest."""
-        self.bytes += _bytes(frame) - _bytes(self._frames.pop(key, None))
-        self._frames[key] = frame
+    def put(self, key, value: Union[av.VideoFrame, np.ndarray, Probe]) -> None:
+        """Keep something, in place of what was kept under the key, and drop what was not used for longest."""
+        self.bytes += _bytes(value) - _bytes(self._kept.pop(key, None))
+        self._kept[key] = value
         while self.bytes > self.max_bytes:
-            self.bytes -= _bytes(self._frames.popitem(last=False)[1])
+            self.bytes -= _bytes(self._kept.popitem(last=False)[1])
 
 
-def _bytes(frame: Union[av.VideoFrame, np.ndarray, None]) -> int:
-    if isinstance(frame, av.VideoFrame):
-        return sum(plane.buffer_size for plane in frame.planes)
-    return 0 if frame is None else frame.nbytes
+def _bytes(value: Union[av.VideoFrame, np.ndarray, Probe, None]) -> int:
+    if isinstance(value, av.VideoFrame):
+        return sum(plane.buffer_size for plane in value.planes)
+    if isinstance(value, Probe):
+        return 1024 + sum(part.nbytes for part in (*value, *value.packets) if isinstance(part, np.ndarray))
+    return 0 if value is None else value.nbytes
 
 
 class Video:
-    """An open video. Not for several threads at once; a forked process opens the file anew.
+    """An open video. Not for several threads at once. When the process forks, it is closed, and both open it anew.
 
     Args:
         path (str): Its name.
         source (str | bytes): Its file, or what is in it.
-        cache (FrameCache): Where decoded frames are kept.
-        num_threads (int): Decoding threads. Defaults to 1.
-
-    Attributes:
         probe (Probe): What is in the file.
-
-    Raises:
-        BrokenVideoError: If it cannot be read, see :func:`~stssa_mm.video.probe.probe`.
+        cache (Cache): Where decoded frames are kept.
+        num_threads (int): Decoding threads. Defaults to 1.
+        version (tuple): What tells the file from others, and from itself after a change. Defaults to ().
     """
 
-    def __init__(self, path: str, source: Union[str, bytes], cache: FrameCache, num_threads: int = 1) -> None:
-        self.path = path
-        self.probe = probe(source, path)
+    def __init__(self, path: str, source: Union[str, bytes], probe: Probe, cache: Cache, num_threads: int = 1,
+                 version: tuple = ()) -> None:
+        self.path, self.probe, self.version = path, probe, version
         self._source, self._cache, self._num_threads = source, cache, num_threads
         self._by_pts = np.argsort(self.probe.packets.pts, kind='stable')
         self._lead = 0  # the least of LEADS that lands early enough
@@ -114,7 +115,7 @@ class Video:
         Raises:
             BrokenVideoError: If one of them cannot be decoded.
         """
-        found = {number: self._cache.get((self.path, number)) for number in numbers}
+        found = {number: self._cache.get((self.version, number)) for number in numbers}
         missing = [number for number, frame in found.items() if frame is None]
         if missing:
             span = (max(missing) - min(numbers) + 1) * 3 * self.probe.size[0] * self.probe.size[1]
@@ -123,7 +124,7 @@ class Video:
         for number, frame in found.items():
             if isinstance(frame, av.VideoFrame):
                 found[number] = self._rgb(frame)
-                self._cache.put((self.path, number), found[number])
+                self._cache.put((self.version, number), found[number])
         return [found[number].copy() for number in numbers]
 
     def check(self, numbers: Optional[Sequence[int]] = None) -> None:
@@ -142,7 +143,7 @@ class Video:
                 while self._next < number:
                     passed = self._take()
                     if self._next > keep_from:
-                        self._cache.put((self.path, self._next - 1), passed)
+                        self._cache.put((self.version, self._next - 1), passed)
                 yield number, self._take()
         except BrokenVideoError:
             raise
@@ -251,19 +252,19 @@ class Video:
         image = image.swapaxes(0, 1) if swap else image
         return np.ascontiguousarray(image[::-1 if mirror_y else 1, ::-1 if mirror_x else 1])
 
-    def abandon(self) -> None:
-        """In a forked process: let go of what the parent opened without freeing it; its threads are not here."""
-        if self._container is not None:
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._container))
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._stream))
-            self._container = None
+    def close(self) -> None:
+        """Close the file, whose decoder would keep it open until Python looks for cycles. Reading opens it anew."""
         self._stop()
+        if self._container is not None:
+            self._container.close()
+            self._container = self._stream = None
 
 
 class VideoPool:
     """The videos that a process used last, open, with the frames it decoded last. Not for several threads at once.
 
-    A copy, and what is unpickled, starts empty.
+    What is in a file is remembered when it is closed, for the next time. A file that has changed is opened anew. A
+    copy, and what is unpickled, starts empty.
 
     Args:
         max_open (int): Videos that stay open. Defaults to 4.
@@ -278,7 +279,7 @@ class VideoPool:
         self.cache_bytes = cache_bytes
         self.num_threads = num_threads
         self._videos = OrderedDict()
-        self._cache = FrameCache(cache_bytes)
+        self._cache, self._probes = Cache(cache_bytes), Cache(PROBE_BYTES)
 
     def __reduce__(self):
         return type(self), (self.max_open, self.cache_bytes, self.num_threads)
@@ -294,17 +295,46 @@ class VideoPool:
             BrokenVideoError: If it cannot be read, see :func:`~stssa_mm.video.probe.probe`.
         """
         path = os.fspath(path)
-        video = self._videos.pop(path, None)
-        if video is None:
-            if load is None and not os.path.isfile(path):
-                raise BrokenVideoError(path, 'no such file')
-            if load is None and not os.path.getsize(path):
-                raise BrokenVideoError(path, 'the file is empty')
-            video = Video(path, path if load is None else load(path), self._cache, self.num_threads)
-        self._videos[path] = video
+        video = self._videos.get(path)
+        if load is None:
+            source, version = path, _version(path)
+        elif video is None:
+            source = load(path)
+            version = (path, len(source), hash(source))
+        else:
+            version = video.version
+        if video is None or video.version != version:
+            self._close(path)
+            found = self._probes.get(version)
+            if found is None:
+                found = probe(source, path)
+                self._probes.put(version, found)
+            self._videos[path] = video = Video(path, source, found, self._cache, self.num_threads, version)
+        self._videos.move_to_end(path)
         if len(self._videos) > self.max_open:
-            self._videos.popitem(last=False)
+            self._close(next(iter(self._videos)))
         return video
+
+    def _close(self, path: str) -> None:
+        video = self._videos.pop(path, None)
+        if video is not None:
+            video.close()
+
+
+def _version(path: str) -> Tuple[str, int, int]:
+    """A file's path, size and time of the last change."""
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise BrokenVideoError(path, 'no such file') from None
+    except OSError as error:
+        raise BrokenVideoError(path, f'it cannot be opened ({reason_of(error)})') from None
+    if not stat.S_ISREG(found.st_mode):
+        kind = 'folder' if stat.S_ISDIR(found.st_mode) else 'device'
+        raise BrokenVideoError(path, f'it is a {kind}, not a video file')
+    if not found.st_size:
+        raise BrokenVideoError(path, 'the file is empty')
+    return path, found.st_size, found.st_mtime_ns
 
 
 def open_video(path: Union[str, os.PathLike]) -> Video:
@@ -312,10 +342,12 @@ def open_video(path: Union[str, os.PathLike]) -> Video:
     return VideoPool(max_open=1, cache_bytes=64 * 2**20).open(path)
 
 
-def _after_fork() -> None:
+def _before_fork() -> None:
+    """Close all videos, so that no decoding thread runs while a process forks: FFmpeg would wait in the child for
+    threads that are not there, or for locks that they held."""
     for video in list(_videos):
-        video.abandon()
+        video.close()
 
 
 if hasattr(os, 'register_at_fork'):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork)

@@ -2,8 +2,10 @@
 import os
 import shutil
 import subprocess
+from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
-from typing import Iterable, NamedTuple, Optional
+from typing import Iterable, NamedTuple, Optional, Tuple, Union
 
 import av
 import cv2
@@ -28,39 +30,45 @@ class Window(NamedTuple):
     tolerance: float
 
 
-def find_ffmpeg() -> str:
+def find_ffmpeg(package_first: bool = False) -> str:
     """The program: the system's, else that of the package imageio-ffmpeg.
+
+    Args:
+        package_first (bool): The package's, whose version is known, else the system's. Defaults to False.
 
     Raises:
         FileNotFoundError: If there is neither.
     """
     program = shutil.which('ffmpeg')
-    if program:
+    if program and not package_first:
         return program
     try:
         from imageio_ffmpeg import get_ffmpeg_exe
         return get_ffmpeg_exe()
     except (ImportError, RuntimeError):
+        if program:
+            return program
         raise FileNotFoundError('ffmpeg is needed to cut videos and was not found: pip install imageio-ffmpeg, or '
                                 'install ffmpeg with the package manager of your system') from None
 
 
-def run_ffmpeg(video: Path, *options: str, before: tuple = ()) -> None:
+def run_ffmpeg(video: Path, *options: str, before: tuple = (), package_first: bool = False) -> None:
     """Run ffmpeg on a video.
 
     Args:
         video (Path): The input.
         *options (str): Of the output, its path last. A file there is replaced.
         before (tuple[str]): Options of the input. Defaults to ().
+        package_first (bool): See :func:`find_ffmpeg`. Defaults to False.
 
     Raises:
-        VideoError: If ffmpeg fails; with its last message.
+        VideoError: If ffmpeg fails; with its last messages.
     """
-    command = [find_ffmpeg(), '-nostdin', '-v', 'error', '-y', *before, '-i', str(video), *options]
+    command = [find_ffmpeg(package_first), '-nostdin', '-v', 'error', '-y', *before, '-i', str(video), *options]
     result = subprocess.run(command, capture_output=True, text=True, errors='replace')
     if result.returncode:
         lines = result.stderr.strip().splitlines() or [f'exit status {result.returncode}']
-        raise VideoError(f'{video}: ffmpeg: {lines[-1]}')
+        raise VideoError(f'{video}: ffmpeg: {"; ".join(dict.fromkeys(lines[-3:]))}')
 
 
 def scale_options(short_side: int) -> tuple:
@@ -89,13 +97,14 @@ def movie_fault(movie: Path, window: Window) -> Optional[str]:
 def cut_fault(cut: Path, window: Window) -> Optional[str]:
     """Why a file is not the window's cut at 30 frames per second, or None."""
     try:
-        video = open_video(cut)
+        with closing(open_video(cut)) as video:
+            rate, count = video.get_avg_fps(), len(video)
     except BrokenVideoError as error:
         return f'cannot be decoded: {error.found}'
-    if abs(video.get_avg_fps() - FPS) > 0.1:
-        return f'has {video.get_avg_fps():g} frames per second, not {FPS}'
-    if abs(len(video) / FPS - window.seconds) > window.tolerance:
-        return f'is {len(video) / FPS:.1f} s long, not {window.seconds:g}'
+    if abs(rate - FPS) > 0.1:
+        return f'has {rate:g} frames per second, not {FPS}'
+    if abs(count / FPS - window.seconds) > window.tolerance:
+        return f'is {count / FPS:.1f} s long, not {window.seconds:g}'
     return None
 
 
@@ -107,6 +116,34 @@ def frames_fault(folder: Path, window: Window) -> Optional[str]:
     if not all((folder / f'img_{number:05d}.jpg').exists() for number in (1, count)):
         return f'does not count its frames from img_00001.jpg to img_{count:05d}.jpg'
     return None
+
+
+class _OddSizes:
+    """What :class:`cv2.VideoWriter` is for even sizes; it leaves out the last row or column of others."""
+
+    def __init__(self, path: Path, size: Tuple[int, int], fps: float) -> None:
+        self._container = av.open(str(path), 'w', format='mp4')
+        self._stream = self._container.add_stream('mpeg4', rate=Fraction(fps).limit_denominator(1001))
+        self._stream.width, self._stream.height = size
+        self._stream.pix_fmt = 'yuv420p'
+        self._stream.bit_rate = round(4 * size[0] * size[1] * fps)
+
+    def write(self, frame: np.ndarray) -> None:
+        """Write a frame (H, W, 3), BGR."""
+        self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(frame, 'bgr24')))
+
+    def release(self) -> None:
+        """Write what is left, and close the file."""
+        self._container.mux(self._stream.encode())
+        self._container.close()
+
+
+def _writer(path: Path, size: Tuple[int, int], fps: float) -> Union[cv2.VideoWriter, _OddSizes, None]:
+    """What writes frames of a size, or None if the file cannot be written."""
+    if size[0] % 2 or size[1] % 2:
+        return _OddSizes(path, size, fps)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), fps, size)
+    return writer if writer.isOpened() else None
 
 
 def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
@@ -123,8 +160,8 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
             for frame in frames:
                 if writer is None:
                     size = frame.shape[1::-1]
-                    writer = cv2.VideoWriter(str(part), cv2.VideoWriter_fourcc(*'mp4v'), fps, size)
-                    if not writer.isOpened():
+                    writer = _writer(part, size, fps)
+                    if writer is None:
                         raise OSError(f'{path}: cannot write a video of {size[0]} x {size[1]} pixels: is the disk '
                                       'writable?')
                 if frame.shape[1::-1] != size:
@@ -137,13 +174,14 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
                 writer.release()
         if not count:
             raise ValueError(f'{path}: a video needs at least one frame')
-        written = len(open_video(part))
+        with closing(open_video(part)) as video:
+            written = len(video)
         if written != count:
             raise OSError(f'{path}: {written} of {count} frames were written: is the disk full?')
 
 
 def mend_video(video: Path, out: Path) -> None:
-    """Write what can be decoded of a video anew: H.264, mp4, upright, each frame with its time.
+    """Write what can be decoded of a video anew: H.264, mp4, upright, of the same size, each frame with its time.
 
     Args:
         video (Path): A video that cannot be read exactly.
@@ -152,11 +190,20 @@ def mend_video(video: Path, out: Path) -> None:
     Raises:
         VideoError: If nothing can be decoded.
     """
+    try:
+        with open_container(str(video), str(video)) as container:
+            stream = container.streams.best('video')
+            index, odd = stream.index, stream.width % 2 or stream.height % 2
+    except BrokenVideoError as error:
+        raise VideoError(f'{video}: it cannot be mended: {error.found}') from None
     with whole_file(Path(out)) as part:
-        run_ffmpeg(video, '-map', '0:v:0', '-vf', 'crop=trunc(iw/2)*2:trunc(ih/2)*2', '-c:v', 'libx264', '-crf', '18',
-                   '-pix_fmt', 'yuv420p', '-fps_mode', 'vfr', '-enc_time_base', 'demux', '-f', 'mp4', str(part))
+        # Colours at half the resolution need even sizes. The options are those of ffmpeg 6.1 and later.
+        run_ffmpeg(video, '-map', f'0:{index}', '-c:v', 'libx264', '-crf', '18', '-pix_fmt',
+                   'yuv444p' if odd else 'yuv420p', '-fps_mode', 'vfr', '-enc_time_base', 'demux', '-f', 'mp4',
+                   str(part), package_first=True)
         try:
-            open_video(part).check()
+            with closing(open_video(part)) as mended:
+                mended.check()
         except BrokenVideoError as error:
             raise VideoError(f'{video}: it cannot be mended: {error.found}') from None
 

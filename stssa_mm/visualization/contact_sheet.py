@@ -1,4 +1,5 @@
 """Key frames with their boxes, on one picture."""
+from contextlib import closing
 from pathlib import Path
 from typing import Container, Mapping
 
@@ -18,12 +19,12 @@ GREEN, YELLOW, WHITE = (0, 200, 0), (0, 220, 220), (255, 255, 255)  # BGR
 def _read_key_frame(dataset: STSSAAVADataset, sample: dict, by_video: bool) -> np.ndarray:
     """The picture (H, W, 3), BGR, of a sample's timestamp; ``by_video``: by the video's times."""
     if dataset.use_frames:
-        frames, times = FrameFolder(sample['frame_dir'], sample['filename_tmpl'], sample['start_index']), None
+        frames = FrameFolder(sample['frame_dir'], sample['filename_tmpl'], sample['start_index'])
     else:
         frames = open_video(sample['filename'])
-        times = frames.times if by_video else None
-    number, _ = frame_of_sample(sample, len(frames), times)
-    return np.ascontiguousarray(frames.read([number])[0][..., ::-1])
+    with closing(frames):
+        number, _ = frame_of_sample(sample, len(frames), frames.times if by_video else None)
+        return np.ascontiguousarray(frames.read([number])[0][..., ::-1])
 
 
 def _draw(image: np.ndarray, sample: dict, names: Mapping[int, str], ids: np.ndarray) -> np.ndarray:

@@ -111,7 +111,7 @@ CASES = [
     Case(L, 'missing', None, "dataset.label_file='@': no such file"),
     Case(L, 'empty', '', '@: no class in it'),
     Case(L, 'names, one a line', 'stand\nrun\n', '@: no class in it'),
-    Case(L, 'json', '{"stand": 1, "run": 2}', '@: no class in it'),
+    Case(L, 'json', '{"stand": 1, "run": 2}', '@:1: {"stand":: expected item { name: "..." id: N }'),
     Case(L, 'a block without id', LABELS + 'item {\n  name: "sit"\n}\n', '@:9: item { name: "sit" }: expected item'),
     Case(L, 'a block without name', LABELS + 'item {\n  id: 3\n}\n', '@:9: item { id: 3 }: expected item'),
     Case(L, 'id 0', LABELS + 'item {\n  name: "sit"\n  id: 0\n}\n', '@:9: item { name: "sit" id: 0 }: expected item'),

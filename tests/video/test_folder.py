@@ -1,8 +1,11 @@
+import os
+
 import cv2
 import numpy as np
 import pytest
 
-from stssa_mm.video.folder import FrameFolder
+from stssa_mm.datasets import STSSAAVADataset
+from stssa_mm.video.folder import FrameFolder, count_frames
 from stssa_mm.video.probe import BrokenVideoError
 
 
@@ -75,3 +78,65 @@ def test_a_broken_picture_is_named(tmp_path, change, message):
     if message != 'it is no picture':
         with pytest.raises(BrokenVideoError, match=rf'1\.jpg: {message}\. '):
             folder.check([0])
+
+
+@pytest.mark.parametrize('template', [
+    'img_%05d.jpg', 'img.jpg', 'img_{:05}_{:05}.jpg', '{name}.jpg', 'img_{.jpg', 'img_}.jpg', 'img_{:q}.jpg',
+    '{:x}.jpg', 'img_{1:05}.jpg', '{:,}.jpg', '{:5}.jpg', '{0.real}.jpg', '{:{}}.jpg'])
+def test_a_template_without_one_number_is_a_fault_of_the_config(tmp_path, template):
+    write(tmp_path, 'img_00001.jpg')
+    with pytest.raises(ValueError) as error:
+        FrameFolder(tmp_path, template)
+    assert not isinstance(error.value, BrokenVideoError)  # which may be skipped
+    assert str(error.value) == (f"filename_tmpl={template!r}: expected one field for the frame's number, such as "
+                                "'img_{:05}.jpg' for img_00001.jpg")
+    (tmp_path / 'a.csv').write_text('v,0,.1,.5,.3,.9,1,0\n')
+    with pytest.raises(ValueError, match='^filename_tmpl='):
+        STSSAAVADataset(str(tmp_path / 'a.csv'), use_frames=True, filename_tmpl=template)
+
+
+@pytest.mark.parametrize('template', ['x{{1}}_{:05}.png', 'x{{1}}_{0:05d}.png', '{:05}{{}}.png'])
+def test_braces_in_names_are_doubled(tmp_path, template):
+    write(tmp_path, template.format(1), template.format(2))
+    assert len(FrameFolder(tmp_path, template)) == 2
+
+
+def test_a_folder_is_listed_once_and_again_after_a_change(tmp_path, monkeypatch):
+    listed, listdir = [], os.listdir
+    monkeypatch.setattr(os, 'listdir', lambda place: (listed.append(place), listdir(place))[1])
+    write(tmp_path, '1.png', '2.png')
+    template = FrameFolder(tmp_path).template
+    sample = dict(frame_dir=str(tmp_path), filename_tmpl=template, start_index=1)
+    for _ in range(3):
+        assert count_frames(sample) == len(FrameFolder(tmp_path, template, 1)) == len(FrameFolder(tmp_path)) == 2
+    assert len(listed) == 1
+    write(tmp_path, '3.png')
+    os.utime(tmp_path, ns=(1, 1))
+    assert count_frames(sample) == 3 and len(listed) == 2
+    (tmp_path / '2.png').unlink()
+    os.utime(tmp_path, ns=(2, 2))
+    for _ in range(3):
+        with pytest.raises(BrokenVideoError, match=r'2\.png: no such frame'):
+            FrameFolder(tmp_path)
+    assert len(listed) == 3 and count_frames(sample) is None
+
+
+@pytest.mark.parametrize('sample', [dict(filename='v.mp4'), dict(frame_dir='/nowhere', filename_tmpl='img_{:05}.jpg'),
+                                    dict(frame_dir='.', filename_tmpl='flow_{}_{:05}.jpg', modality='Flow')])
+def test_what_does_not_tell_where_it_ends(sample):
+    assert count_frames(sample) is None
+
+
+def test_without_the_right_to_read_a_folder_is_refused_in_one_line(tmp_path):
+    write(tmp_path / 'v', '1.png')
+    user = os.geteuid()
+    (tmp_path / 'v').chmod(0)
+    try:
+        if user == 0:
+            os.seteuid(65534)  # root may read everything
+        with pytest.raises(BrokenVideoError, match=rf'^{tmp_path}/v: the folder of frames cannot be read \(Permission '
+                           r'denied\)\. [^\n]*$'):
+            FrameFolder(tmp_path / 'v')
+    finally:
+        os.seteuid(user)
+        (tmp_path / 'v').chmod(0o755)

@@ -1,7 +1,7 @@
 """What is in a file, for every kind of it."""
 import numpy as np
 import pytest
-from hard_videos import KINDS
+from hard_videos import KINDS, encode_to_pipe, run
 from numbered_videos import H264, OPEN_GROUPS, starts_of_frames, with_field
 
 from stssa_mm.video.probe import BrokenVideoError, probe
@@ -72,8 +72,63 @@ def test_a_broken_file_is_one_line_that_names_it(tmp_path, change, message):
         probed(tmp_path / 'x.mp4')
 
 
+EBML = b'\x1a\x45\xdf\xa3'
+FTYP = b'\x00\x00\x00\x10ftypisom\x00\x00\x02\x00'
+SEGMENT = b'\x80\x18\x53\x80\x67'
+MDAT64 = FTYP + b'\x00\x00\x00\x01mdat'
+
+
+@pytest.mark.parametrize('data', [
+    b'R', b'RIFF', b'RIFF\xff', b'RIFF\xff\xff\xff\xff', b'RIFF\x00\x00\x00\x00AVI ',
+    EBML, EBML + bytes(60), EBML + b'\x80', EBML + b'\xff' * 60, EBML + b'\x01\x00\x00',
+    EBML + b'\x01' + b'\xff' * 6 + b'\xfe', EBML + SEGMENT, EBML + SEGMENT + b'\x01\xff', EBML + SEGMENT + bytes(9),
+    FTYP, FTYP[:5], FTYP[:9], MDAT64, MDAT64 + bytes(3), MDAT64 + bytes(8), MDAT64 + b'\xff' * 8,
+    MDAT64 + b'\x7f' + b'\xff' * 7, FTYP + b'\x00\x00\x00\x07mdat', FTYP + b'\x00\x00\x00\x00mdat',
+    FTYP + b'\xff\xff\xff\xffmoov'], ids=repr)
+def test_a_head_that_makes_no_sense_is_refused_in_one_line(tmp_path, data):
+    file = tmp_path / 'x.mp4'
+    file.write_bytes(data)
+    for source in (str(file), data):
+        with pytest.raises(BrokenVideoError, match=rf'^{file}: [^\n]+$'):
+            probe(source, str(file))
+
+
+@pytest.mark.parametrize('kind', ['mp4 h264', 'mp4 fragmented', 'mkv h264', 'avi xvid', 'ts h264', 'gif', 'flv h264'])
+def test_a_file_that_is_cut_in_its_head_is_refused_in_one_line(kind, hard_video):
+    data = hard_video(kind).read_bytes()
+    for length in range(1, 64):
+        with pytest.raises(BrokenVideoError, match=r'^x: [^\n]+$'):
+            probe(data[:length], 'x')
+
+
+def test_what_is_written_to_a_pipe_does_not_know_its_length(tmp_path):
+    data = encode_to_pipe('-c:v', 'mpeg4', form='avi')
+    assert data[:4] == b'RIFF' and len(probe(data, 'x').times) == 72
+
+
+def test_a_video_of_an_unknown_codec_is_refused(hard_video):
+    data = hard_video('mp4 h264').read_bytes()
+    with pytest.raises(BrokenVideoError, match=r'^x: its codec is not known\. '):
+        probe(data.replace(b'avc1', b'qqqq'), 'x')
+
+
+def test_a_stream_that_begins_late_is_refused(hard_video):
+    """PyAV has no place for it. Here the last frame that begins a packet is moved into a stream of its own."""
+    data = bytearray(hard_video('ts h264').read_bytes())
+    place = max(place for place in range(0, len(data), 188) if data[place + 1:place + 3] == b'\x41\x00')
+    data[place + 2] = 0x52
+    with pytest.raises(BrokenVideoError, match=r'^x: after packet \d+ a stream begins that was not there\. '):
+        probe(bytes(data), 'x')
+
+
+def test_a_file_that_cannot_be_opened_is_refused(tmp_path):
+    (tmp_path / 'x.mp4').symlink_to('x.mp4')
+    for path in (tmp_path, tmp_path / 'x.mp4', tmp_path / 'nowhere.mp4'):
+        with pytest.raises(BrokenVideoError, match=rf'^{path}: it cannot be opened \([^\n]+$'):
+            probed(path)
+
+
 def test_sound_alone_is_no_video(tmp_path):
-    from hard_videos import run
     run('-f', 'lavfi', '-t', 1, '-i', 'sine', tmp_path / 'x.mp4')
     with pytest.raises(BrokenVideoError, match='there is no video in it'):
         probed(tmp_path / 'x.mp4')

@@ -1,8 +1,12 @@
 """Frame i shows number i, whatever the container and the order of access."""
 import copy
+import gc
 import multiprocessing
 import os
 import pickle
+import shutil
+import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +17,7 @@ from numbered_videos import H264, HEIGHT, OPEN_GROUPS, WIDTH, make_video, number
 from stssa_mm.video import reader
 from stssa_mm.video.probe import BrokenVideoError
 from stssa_mm.video.reader import VideoPool, open_video
+from stssa_mm.video.writer import write_video
 
 FRAME_BYTES = HEIGHT * WIDTH * 3
 READ = [name for name, kind in KINDS.items() if not kind.refused]
@@ -133,6 +138,93 @@ def test_only_so_many_videos_stay_open(tmp_path, made):
         VideoPool(max_open=0)
 
 
+@pytest.fixture
+def no_gc():
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def open_files(folder):
+    """The descriptors of this process that are files in the folder."""
+    links = [os.path.realpath(f'/proc/self/fd/{number}') for number in os.listdir('/proc/self/fd')]
+    return sum(link.startswith(str(folder)) for link in links)
+
+
+@pytest.mark.skipif(not os.path.isdir('/proc/self/fd'), reason='no /proc')
+def test_files_are_closed_without_the_garbage_collector(tmp_path, made, no_gc):
+    pool = VideoPool(max_open=2)
+    for name in range(12):
+        shutil.copy(made, tmp_path / f'{name}.mp4')
+        video = pool.open(tmp_path / f'{name}.mp4')
+        assert number_of(video.read([3])[0]) == 3
+        assert open_files(tmp_path) == min(name + 1, 2)
+    for video in list(pool._videos.values()):
+        video.close()
+        video.close()
+    assert open_files(tmp_path) == 0
+
+
+def test_a_closed_video_opens_anew_when_it_is_read(path):
+    video = open_video(path)
+    expected = video.read([20, 21])
+    video.close()
+    again = open_video(path)
+    np.testing.assert_array_equal(video.read([20, 21]), expected)
+    next(video._decode([40, 41, 42], 40))
+    video.close()
+    np.testing.assert_array_equal(video.read([41, 90]), again.read([41, 90]))
+
+
+@pytest.fixture
+def probed(monkeypatch):
+    """The paths that are probed."""
+    paths, probe = [], reader.probe
+    monkeypatch.setattr(reader, 'probe', lambda source, path: (paths.append(path), probe(source, path))[1])
+    return paths
+
+
+@pytest.mark.parametrize('load', [None, lambda path: Path(path).read_bytes()])
+def test_a_file_is_probed_once_however_often_it_is_opened(tmp_path, made, probed, load):
+    paths = [str(shutil.copy(made, tmp_path / f'{name}.mp4')) for name in range(3)]
+    pool = VideoPool(max_open=1)
+    for path in paths * 3:
+        assert number_of(pool.open(path, load).read([50])[0]) == 50
+    assert probed == paths
+
+
+@pytest.mark.parametrize('max_open', [1, 2])
+def test_a_file_that_has_changed_is_probed_anew(tmp_path, made, probed, max_open):
+    """Whether it was closed meanwhile or not; no frame of what was there before is given."""
+    path, pool = tmp_path / 'v.mp4', VideoPool(max_open=max_open)
+    shutil.copy(made, path)
+    assert number_of(pool.open(path).read([3])[0]) == 3
+    pool.open(made)
+    make_video(path, 40)
+    assert len(pool.open(path)) == 40 and number_of(pool.open(path).read([3])[0]) == 3
+    pool.open(made)
+    frames = [frame[::-1] for frame in numbered_frames(40)]
+    write_video(path, frames, 30)
+    os.utime(path, ns=(1, 1))
+    np.testing.assert_allclose(pool.open(path).read([3])[0], frames[3], atol=60)
+    assert probed.count(str(path)) == 3
+    path.unlink()
+    with pytest.raises(BrokenVideoError, match='no such file'):
+        pool.open(path)
+
+
+def test_what_is_remembered_of_files_is_bounded(tmp_path, made, probed, monkeypatch):
+    found = reader.probe(str(made), 'x')
+    monkeypatch.setattr(reader, 'PROBE_BYTES', 2 * reader._bytes(found))
+    assert 150 * 40 < reader._bytes(found) < 150 * 60
+    paths = [str(shutil.copy(made, tmp_path / f'{name}.mp4')) for name in range(3)]
+    pool = VideoPool(max_open=1)
+    for path in paths + paths[1:] + paths[:1]:
+        pool.open(path)
+    assert probed == ['x', *paths, paths[0]] and pool._probes.bytes <= 2 * reader._bytes(found)
+
+
 @pytest.mark.parametrize('clone', [copy.deepcopy, lambda pool: pickle.loads(pickle.dumps(pool))])
 def test_a_copy_has_the_settings_and_opens_for_itself(made, clone):
     pool = VideoPool(max_open=2, cache_bytes=10**6, num_threads=2)
@@ -149,13 +241,18 @@ def test_a_forked_process_reads_and_ends_without_waiting_for_its_parents_threads
     pool.open(H264).read([40])
     child = os.fork()
     if not child:
+        signal.alarm(HANGS)
         os._exit(number_of(pool.open(H264).read([90])[0]))
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 90
     assert number_of(pool.open(H264).read([41])[0]) == 41
 
 
 @pytest.mark.parametrize(('make', 'message'), [
-    (lambda file: None, 'no such file'), (lambda file: file.touch(), 'the file is empty')])
+    (lambda file: None, 'no such file'), (lambda file: file.touch(), 'the file is empty'),
+    (lambda file: file.mkdir(), 'it is a folder, not a video file'),
+    (os.mkfifo, 'it is a device, not a video file'),
+    (lambda file: file.symlink_to(file), r'it cannot be opened \('),
+    (lambda file: file.symlink_to('/dev/null/x'), 'no such file')])
 def test_a_file_that_is_not_there_or_empty(tmp_path, make, message):
     make(tmp_path / 'x.mp4')
     with pytest.raises(BrokenVideoError, match=rf'^{tmp_path}/x\.mp4: [^\n]*{message}[^\n]*$'):

@@ -1,10 +1,13 @@
+import os
 import shutil
 import sys
 
 import cv2
 import numpy as np
 import pytest
+from numbered_videos import H264
 
+from stssa_mm.datasets.converters.own_videos.labelled_video import open_source
 from stssa_mm.video.reader import open_video
 from stssa_mm.video.writer import (
     VideoError,
@@ -14,6 +17,7 @@ from stssa_mm.video.writer import (
     extract_frames,
     find_ffmpeg,
     frames_fault,
+    mend_video,
     movie_fault,
     write_video,
 )
@@ -126,7 +130,66 @@ def test_ffmpeg_of_the_system_else_of_the_package_else_an_error(monkeypatch):
     monkeypatch.setattr(shutil, 'which', lambda name: '/usr/bin/ffmpeg')
     assert find_ffmpeg() == '/usr/bin/ffmpeg'
     monkeypatch.setattr(shutil, 'which', lambda name: None)
-    assert 'imageio_ffmpeg' in find_ffmpeg()
+    assert 'imageio_ffmpeg' in find_ffmpeg() == find_ffmpeg(package_first=True)
+    monkeypatch.setattr(shutil, 'which', lambda name: '/usr/bin/ffmpeg')
+    assert 'imageio_ffmpeg' in find_ffmpeg(package_first=True)
     monkeypatch.setitem(sys.modules, 'imageio_ffmpeg', None)
+    assert find_ffmpeg(package_first=True) == '/usr/bin/ffmpeg'
+    monkeypatch.setattr(shutil, 'which', lambda name: None)
     with pytest.raises(FileNotFoundError, match='pip install imageio-ffmpeg'):
         find_ffmpeg()
+
+
+@pytest.fixture
+def old_ffmpeg(tmp_path):
+    """A program that answers as ffmpeg before 5.1 does."""
+    program = tmp_path / 'bin' / 'ffmpeg'
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\necho "Unrecognized option \'fps_mode\'." >&2\n'
+                       'echo "Error splitting the argument list: Option not found" >&2\nexit 1\n')
+    program.chmod(0o755)
+    return program
+
+
+def test_an_old_ffmpeg_of_the_system_does_not_keep_a_video_from_being_mended(tmp_path, monkeypatch, old_ffmpeg):
+    monkeypatch.setenv('PATH', str(old_ffmpeg.parent), prepend=os.pathsep)
+    assert find_ffmpeg() == str(old_ffmpeg)
+    mend_video(H264, tmp_path / 'out.mp4')
+    assert len(open_video(tmp_path / 'out.mp4')) == 150
+
+
+def test_what_ffmpeg_says_is_in_the_error(tmp_path, monkeypatch, old_ffmpeg):
+    monkeypatch.setenv('IMAGEIO_FFMPEG_EXE', str(old_ffmpeg))
+    with pytest.raises(VideoError, match=r"^[^\n]*ffmpeg: Unrecognized option 'fps_mode'\.; Error splitting[^\n]*$"):
+        mend_video(H264, tmp_path / 'out.mp4')
+    data = H264.read_bytes()
+    (tmp_path / 'cut.mp4').write_bytes(data[:-100])
+    with pytest.raises(ValueError, match=r"^[^\n]*cut\.mp4: it announces[^\n]*cut off\. It cannot be mended either: "
+                       r"ffmpeg: Unrecognized option 'fps_mode'[^\n]*$"):
+        open_source(tmp_path / 'cut.mp4', 'cut.mp4', tmp_path / 'videos')
+    assert not list((tmp_path / 'videos').glob('*'))
+
+
+def corner(size):
+    """Grey, with a white square that ends in the last row and column."""
+    frame = np.full((size[1], size[0], 3), 60, np.uint8)
+    frame[-17:, -17:] = 255
+    return frame
+
+
+def test_a_video_of_an_odd_size_is_written_whole(tmp_path):
+    for size in ((65, 49), (64, 49), (65, 48), (64, 48)):
+        write_video(tmp_path / 'a.mp4', [corner(size)] * 10, 29.97)
+        video = open_video(tmp_path / 'a.mp4')
+        assert video.size == size and len(video) == 10 and video.get_avg_fps() == pytest.approx(29.97, abs=0.01)
+        np.testing.assert_allclose(video.read([9])[0].astype(int), corner(size), atol=40)
+        assert (np.abs(video.read([9])[0].astype(int) - corner(size)) < 25).mean() > 0.97
+
+
+@pytest.mark.parametrize('size', [(65, 49), (64, 49), (65, 48), (64, 48)])
+def test_a_mended_video_has_the_same_size(tmp_path, size):
+    write_video(tmp_path / 'a.mp4', [corner(size)] * 10, 30)
+    mend_video(tmp_path / 'a.mp4', tmp_path / 'b.mp4')
+    before, after = open_video(tmp_path / 'a.mp4'), open_video(tmp_path / 'b.mp4')
+    assert after.size == size and len(after) == 10
+    np.testing.assert_allclose(after.read([9])[0].astype(int), before.read([9])[0], atol=25)

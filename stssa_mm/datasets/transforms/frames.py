@@ -7,7 +7,7 @@ from mmengine.fileio import FileClient
 from PIL import UnidentifiedImageError
 
 from stssa_mm.registry import TRANSFORMS
-from stssa_mm.video.folder import REMEDY, FrameFolder, picture_fault
+from stssa_mm.video.folder import REMEDY, FrameFolder, picture_fault, unreadable
 from stssa_mm.video.probe import BrokenVideoError
 
 from .broken_videos import BrokenVideos
@@ -23,8 +23,8 @@ class _SoundPictures:
         self.path = path
         try:
             data = self._client.get(path)
-        except FileNotFoundError:
-            raise BrokenVideoError(path, 'no such frame', REMEDY) from None
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+            raise unreadable(path, error) from None
         fault = picture_fault(data)
         if fault:
             raise BrokenVideoError(path, fault, REMEDY)
@@ -36,7 +36,7 @@ class STSSARawFrameDecode(RawFrameDecode):
     """:class:`RawFrameDecode` that names a frame that is missing, empty, cut off (JPEG) or, to cv2 and Pillow, no
     picture.
 
-    A folder on disk is looked at once in each process: none of its pictures may be missing in between, and the first
+    A folder on disk is looked at: none of its pictures may be missing in between, and the first
     has the number ``start_index``, or every clip would be off.
 
     Required and added keys: those of :class:`RawFrameDecode`; ``imgs`` are (H, W, 3) each, RGB. Optional key:
@@ -54,7 +54,6 @@ class STSSARawFrameDecode(RawFrameDecode):
         super().__init__(**kwargs)
         self._on_broken_video = BrokenVideos(on_broken)
         self.take_skipped = self._on_broken_video.take_skipped
-        self._sound = set()  # folders
 
     def transform(self, results: dict) -> Optional[dict]:
         """Read the clip."""
@@ -70,6 +69,5 @@ class STSSARawFrameDecode(RawFrameDecode):
         return self._on_broken_video(results['frame_dir'], broken)
 
     def _check(self, folder: str, template: str, start_index: Optional[int], modality: str) -> None:
-        if self.io_backend == 'disk' and modality == 'RGB' and folder not in self._sound:
+        if self.io_backend == 'disk' and modality == 'RGB':
             FrameFolder(folder, template, start_index)
-            self._sound.add(folder)

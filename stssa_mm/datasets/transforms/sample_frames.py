@@ -4,6 +4,7 @@ from mmaction.datasets.transforms import SampleAVAFrames
 
 from stssa_mm.registry import TRANSFORMS
 from stssa_mm.video.clock import frame_of_sample
+from stssa_mm.video.folder import count_frames
 
 
 @TRANSFORMS.register_module()
@@ -15,13 +16,14 @@ class STSSASampleFrames(SampleAVAFrames):
     ``frame_interval`` apart. For training they are moved at random by half an interval at most (by -1 or 0 frames for
     an interval of 2, not at all for 1); that of the moment is not. What lies outside the video becomes its first or
     last frame: the video is ``range(*shot_info)``, or ``range(total_frames)``, or what they share if both are there.
+    A folder of frames on disk tells by itself how many it holds.
 
     :class:`SampleAVAFrames` takes the frame ``start_index`` later, moves frames by -1 for an interval of 1, trusts
     ``fps`` for videos and wants whole seconds.
 
     Required keys: ``timestamp`` and ``timestamp_start`` (int or float), ``fps``, ``shot_info`` or ``total_frames``
     (without ``start_index``). Optional keys: ``start_index`` (number of the first picture; 0),
-    ``frame_times``. Added keys: those of :class:`SampleAVAFrames`.
+    ``frame_times``, ``frame_dir`` with ``filename_tmpl``. Added keys: those of :class:`SampleAVAFrames`.
 
     Args:
         clip_len (int): Frames of the clip.
@@ -35,7 +37,8 @@ class STSSASampleFrames(SampleAVAFrames):
     def transform(self, results: dict) -> dict:
         """Choose the frames."""
         times = results.get('frame_times')
-        centre, video = frame_of_sample(results, results.get('total_frames'), times)
+        total = count_frames(results) if results.get('total_frames') is None else results['total_frames']
+        centre, video = frame_of_sample(results, total, times)
         offsets = np.random.randint(
             -(self.frame_interval // 2), (self.frame_interval + 1) // 2, size=self.clip_len)
         offsets[self.clip_len // 2] = 0

@@ -68,7 +68,8 @@ def _read_file(file: Path, folder: Path, every: float, attributes: Sequence[str]
     found = open_source(path, safe_name(path.relative_to(folder)), mended)
     width, height = (root.findtext(f'meta//original_size/{side}') for side in ('width', 'height'))
     if width and height and (int(width), int(height)) != (found.width, found.height):
-        raise ValueError(f'{file}: made for {width} x {height} pixels, but {path} has {found.width} x {found.height}')
+        raise ValueError(f'{file}: made for {width} x {height} pixels, but {found.file} has {found.width} x '
+                         f'{found.height}')
     video = found.labelled()
 
     boxes: Dict[int, list] = defaultdict(list)

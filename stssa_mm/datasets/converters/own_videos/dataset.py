@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from tqdm import tqdm
 
 from stssa_mm.datasets.person_detectors import PersonDetector
@@ -152,10 +152,10 @@ def place_video(video: LabelledVideo, file: Path, copy: bool) -> None:
 def _images(files: Sequence[Path]) -> Iterator[np.ndarray]:
     shape = None
     for file in files:
-        try:  # not cv2, whose PNG reader fails in a process that has imported decord first
+        try:
             image = np.asarray(Image.open(file).convert('RGB'))
-        except UnidentifiedImageError as error:
-            raise ValueError(f'{file}: cannot be read as an image') from error
+        except OSError as error:  # of Pillow too: no picture, or one that is cut off
+            raise ValueError(f'{file}: cannot be read as an image ({error})') from None
         shape = shape or image.shape
         if image.shape != shape:
             raise ValueError(f'{file}: has {image.shape[1]} x {image.shape[0]} pixels, the images before it '

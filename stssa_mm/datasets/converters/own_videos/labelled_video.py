@@ -1,5 +1,6 @@
 """Labels of videos, as every format is read into."""
 import re
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
@@ -107,8 +108,8 @@ def open_source(file: Path, name: str, videos: Optional[Path] = None) -> Source:
         raise FileNotFoundError(f'{file}: no such video')
     mended = ''
     try:
-        video = open_video(file)
-        video.check()
+        with closing(open_video(file)) as video:
+            video.check()
     except BrokenVideoError as error:
         if videos is None or not file.stat().st_size:
             raise
@@ -117,9 +118,11 @@ def open_source(file: Path, name: str, videos: Optional[Path] = None) -> Source:
         if not copy.exists() or copy.stat().st_mtime < file.stat().st_mtime:
             try:
                 mend_video(file, copy)
-            except VideoError:
-                raise error from None
-        file, video = copy, open_video(copy)
+            except VideoError as failed:
+                raise ValueError(f'{file}: {error.found}. It cannot be mended either: '
+                                 f'{str(failed).replace(f"{file}: ", "", 1)}') from None
+        with closing(open_video(copy)) as video:
+            file = copy
     return Source(name, file, video.get_avg_fps(), video.times, *video.size, mended)
 
 

@@ -15,6 +15,7 @@ from stssa_mm.datasets.converters.own_videos.labelled_video import LabelledVideo
 from stssa_mm.datasets.converters.own_videos.split import split_videos
 from stssa_mm.datasets.converters.own_videos.tracking import link_people
 from stssa_mm.video.reader import open_video
+from stssa_mm.video.writer import write_video
 
 CONFIG = '_base_/person_crops.py'
 
@@ -257,6 +258,20 @@ def test_cvat_attributes(repo, videos, tmp_path):
     assert [float(row[2]) * SIZE for row in table] == pytest.approx([0, 5, 10, 15], abs=.01)
 
 
+def test_cvat_video_of_an_odd_size_that_needs_mending(repo, tmp_path):
+    """It keeps its size, so the boxes are right to the pixel."""
+    for name in 'ab':
+        write_video(tmp_path / f'{name}.mp4', [np.full((63, 65, 3), 90, np.uint8)] * 20, 10)
+        whole = (tmp_path / f'{name}.mp4').read_bytes()
+        (tmp_path / f'{name}.mp4').write_bytes(whole + b'\x00\x00\x10\x00free')  # cut off in its last part
+        file = write_cvat(tmp_path / 'exports' / f'{name}.xml', f'{name}.mp4', action='', label='sit')
+        file.write_text(file.read_text().replace('<width>64</width><height>64<', '<width>65</width><height>63<'))
+    summary = convert(repo, tmp_path / 'exports', tmp_path / 'set', videos=tmp_path)
+    assert len(summary['mended']) == 2 and open_video(tmp_path / 'set' / 'videos' / 'a.mp4.mp4').size == (65, 63)
+    table = [row for row in rows(tmp_path / 'set') if row[0] == 'a.mp4.mp4' and row[7] == '0']
+    assert [float(row[4]) * 65 for row in table] == pytest.approx([16, 21, 26, 31], abs=.01)
+
+
 def test_cvat_labels_of_tracks(repo, videos, tmp_path):
     for name in 'ab':
         write_cvat(tmp_path / 'exports' / f'{name}.xml', f'{name}.mp4', action='', label='sit')
@@ -336,6 +351,19 @@ def test_coco_images_become_videos(repo, coco, tmp_path):
     assert len(reader) == 20 and reader.get_avg_fps() == 10
     red, green, blue = reader.read([16])[0][32, 24]  # natural order: 16 comes after 2
     assert red > 200 and green < 60 and blue < 60
+
+
+def test_coco_images_of_an_odd_size_lose_no_pixel(repo, coco, tmp_path):
+    data, file = coco
+    for image in data['images']:
+        place = next(file.parent.rglob(image['file_name']))
+        Image.open(place).resize((65, 63)).save(place)
+        image.update(width=65, height=63)
+    for entry in data['annotations']:
+        entry['bbox'][1] -= 2
+    convert(repo, write_coco(coco), tmp_path / 'set', fps=10)
+    video = open_video(tmp_path / 'set' / 'videos' / 'x.mp4')
+    assert video.size == (65, 63) and len(video) == 20
 
 
 def test_coco_with_videos_and_tracks(repo, coco, tmp_path):
