@@ -33,7 +33,7 @@ def shared_data():
 @pytest.fixture(scope='session')
 def toy(tmp_path_factory):
     """Folder with a small toy set."""
-    from stssa_mm.datasets.converters.toy import make_toy
+    from stssa_mm.converters.toy import make_toy
     folder = tmp_path_factory.mktemp('data') / 'toy'
     make_toy(folder, train_videos=6, val_videos=3)
     return folder

@@ -4,7 +4,7 @@ import re
 import pytest
 from conftest import REPO
 
-from stssa_mm.visualization.ablation import PAPER
+from stssa_mm.runs.ablation import PAPER
 
 PAGES = sorted(path for folder in ('.', 'configs', 'data', 'docs', 'results') for path in (REPO / folder).glob('*.md'))
 

@@ -7,8 +7,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from stssa_mm.visualization.ablation import ablation_table, to_csv, to_markdown
-from stssa_mm.visualization.plots import note_on_tests
+from stssa_mm.runs.ablation import ablation_table, to_csv, to_markdown
+from stssa_mm.runs.test_metrics import note_on_tests
 
 WRITERS = {'.md': to_markdown, '.csv': to_csv}
 

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 from peak_memory import peak_memory
 
-from stssa_mm.datasets.annotations import read_annotations
-from stssa_mm.datasets.converters.ava_form import Row, write_annotations, write_label_map
 from stssa_mm.evaluation.ava import evaluate_files  # before mmaction, which it makes importable
+from stssa_mm.files.annotations import Row, read_annotations, write_annotations
+from stssa_mm.files.label_map import write_label_map
 
 from mmaction.evaluation import ava_eval  # isort: skip
 

@@ -12,9 +12,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from stssa_mm.evaluation.comparison import compare, run_names
+from stssa_mm.evaluation.comparison import compare
 from stssa_mm.evaluation.result import EvaluationResult
-from stssa_mm.evaluation.result_files import find_result
+from stssa_mm.runs.result_files import find_result, run_names
 from stssa_mm.visualization.comparison import plot_comparison
 
 

@@ -3,7 +3,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from stssa_mm.visualization.plots import MEAN, newest_test_result, note_on_tests, plot_loss, plot_per_class_ap
+from stssa_mm.runs.logs import MEAN
+from stssa_mm.runs.test_metrics import newest_test_result, note_on_tests
+from stssa_mm.visualization.plots import plot_loss, plot_per_class_ap
 
 
 def main():

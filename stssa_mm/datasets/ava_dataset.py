@@ -12,15 +12,17 @@ from mmaction.utils import ConfigType
 from mmengine.dataset import force_full_init
 from mmengine.logging import MMLogger
 
+from stssa_mm.files.annotations import Rows, read_annotations
+from stssa_mm.files.key_frames import key_of, read_exclusions, split_key
+from stssa_mm.files.label_map import read_label_map
+from stssa_mm.files.proposals import Proposals, read_proposals, select_proposals
+from stssa_mm.files.video_info import VideoInfo, read_video_info
 from stssa_mm.registry import DATASETS
 from stssa_mm.video.find import find_videos, has_extension
 from stssa_mm.video.folder import DEFAULT_TEMPLATE, FrameFolder, check_template
 from stssa_mm.video.probe import BrokenVideoError
 
-from .annotations import Rows, read_annotations, read_exclusions, read_label_map
-from .key_frames import group_rows
-from .proposal_files import Proposals, key_of, read_proposals, select_proposals, split_key
-from .video_info import VideoInfo, read_video_info
+from .grouped_rows import group_rows
 
 
 @contextlib.contextmanager
@@ -62,7 +64,7 @@ class STSSAAVADataset(AVADataset):
         ann_file (str, optional): Annotation csv; see above.
         pipeline (list): The transforms.
         proposal_file (str, optional): ``.pkl``, ``.npz`` or ``.csv``; see
-            :func:`~stssa_mm.datasets.proposal_files.read_proposals`. Defaults to None: samples without proposals.
+            :func:`~stssa_mm.files.proposals.read_proposals`. Defaults to None: samples without proposals.
         custom_classes (Sequence[int], optional): Class ids to use, a subset of the label map's. Defaults to all.
         missing_proposals (str): A key frame without an entry in the proposal file: ``'error'``, or ``'empty'``, a clip
             without proposals in testing, left out in training; they are counted in the log, and all of them missing is
@@ -74,7 +76,7 @@ class STSSAAVADataset(AVADataset):
         filename_tmpl (str, optional): The names of frames as pictures, such as ``'img_{:05}.jpg'``. Defaults to None:
             those in the video's folder, see :class:`~stssa_mm.video.folder.FrameFolder`.
         video_info (str, optional): csv or json of each video's start, frames and fps; see
-            :func:`~stssa_mm.datasets.video_info.read_video_info`. What it does not give is as for every video:
+            :func:`~stssa_mm.files.video_info.read_video_info`. What it does not give is as for every video:
             ``timestamp_start``, ``timestamp_end`` and ``fps``. Defaults to None.
         lazy_init (bool): Read the files when they are first needed. Defaults to False.
         **kwargs: The other arguments of :class:`AVADataset`.

@@ -4,7 +4,9 @@ from typing import Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from stssa_mm.datasets.annotations import Rows, read_annotations, read_detections, read_exclusions, read_label_map
+from stssa_mm.files.annotations import Rows, read_annotations, read_detections
+from stssa_mm.files.key_frames import read_exclusions
+from stssa_mm.files.label_map import read_label_map
 
 from .frame_map import Boxes, frame_map
 from .result import EvaluationResult

@@ -5,20 +5,19 @@ from pathlib import Path
 from typing import Optional, Sequence, Tuple
 
 import numpy as np
-import pandas as pd
 from mmaction.evaluation.metrics import AVAMetric
 from mmengine.logging import MessageHub, MMLogger
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from stssa_mm.datasets.annotations import Rows, read_annotations, read_exclusions, read_label_map
-from stssa_mm.files.whole_file import whole_file
+from stssa_mm.files.annotations import Rows, read_annotations, write_detections
+from stssa_mm.files.key_frames import read_exclusions
+from stssa_mm.files.label_map import read_label_map
 from stssa_mm.registry import METRICS
 
 from .ava import AVA_GROUPS, evaluate_rows, group_means
-from .result import EvaluationResult
-from .result_files import NAME
+from .result import RESULT, EvaluationResult
 
 NOWHERE = ('evaluator.ann_file=None: expected a file, or evaluator.out_dir, a folder to write the detections into '
            "('auto' is one in a test by a runner)")
@@ -190,8 +189,8 @@ class STSSAAVAMetric(AVAMetric):
             metrics.update((name if taken[name] == 1 else f'{name} ({label})', ap)
                            for label, name, ap in zip(result.class_ids, result.names, result.ap[0].tolist()))
         if folder:
-            result.save(folder / f'{start}{NAME}')
-            logger.info(f'result: {folder}/{start}{NAME}')
+            result.save(folder / f'{start}{RESULT}')
+            logger.info(f'result: {folder}/{start}{RESULT}')
         return metrics
 
     @staticmethod
@@ -209,11 +208,3 @@ class STSSAAVAMetric(AVAMetric):
         if stage != 'test' or not folder:
             return None, ''
         return folder if self.prefix == self.default_prefix else folder / self.prefix, ''
-
-
-def write_detections(path: Path, rows: Rows) -> None:
-    """Write detections as csv: video, timestamp, x1, y1, x2, y2, label, score, with all digits."""
-    timestamp = rows.timestamp.astype(int) if (rows.timestamp % 1 == 0).all() else rows.timestamp
-    columns = [rows.videos[rows.video], timestamp, *rows.box.T, rows.label, rows.score]
-    with whole_file(path) as part:
-        pd.DataFrame(dict(enumerate(columns))).to_csv(part, header=False, index=False)

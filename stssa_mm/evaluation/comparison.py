@@ -1,7 +1,6 @@
 """Two sides on the same data, each of one or several runs, class by class (the paper's Figure 3), and whether they
 really differ. numpy only."""
 import csv
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Sequence, Tuple, Union
@@ -11,7 +10,6 @@ import numpy as np
 from stssa_mm.files.whole_file import whole_file
 
 from .result import EvaluationResult
-from .result_files import NAME, is_time
 
 CHUNK = 4_000_000  # weights held at once, 4 bytes each
 LEVEL = 95
@@ -383,58 +381,3 @@ def _interval(values: np.ndarray) -> np.ndarray:
     values = values[~np.isnan(values)]
     tail = (100 - LEVEL) / 2
     return np.percentile(values, [tail, 100 - tail]) if len(values) else np.full(2, np.nan)
-
-
-def run_names(first: Union[Path, Sequence[Path]], second: Union[Path, Sequence[Path]]) -> Tuple[str, str]:
-    """What tells two sides apart: the last part of their paths that differs.
-
-    Suffixes, names of log folders (times) and the names ``test`` and ``result`` say nothing and are passed over as long
-    as another part differs. The name of a side with several runs is what theirs begin with: ``off`` for ``off_seed0``
-    and ``off_seed1``.
-
-    Args:
-        first (Path or Sequence[Path]): Result files or work folders of the first side.
-        second (Path or Sequence[Path]): Those of the second.
-
-    Returns:
-        tuple[str]: The names; 'first' and 'second' where the paths give none.
-
-    Raises:
-        ValueError: If it is the same file twice.
-    """
-    sides = [[side] if isinstance(side, (str, Path)) else list(side) for side in (first, second)]
-    seen: dict = {}
-    for path in (path for side in sides for path in side):
-        if Path(path).resolve() in seen:
-            raise ValueError(f'{seen[Path(path).resolve()]} and {path}: the same file twice: give the results of '
-                             'different runs')
-        seen[Path(path).resolve()] = path
-    every = [[_parts(path) for path in side] for side in sides]
-    shared = next((depth for depth, parts in enumerate(zip(*(parts[::-1] for side in every for parts in side)))
-                   if len(set(parts)) > 1), 0)
-    telling = [[[part for part in parts[:len(parts) - shared] if not is_time(part)
-                 and part not in ('test', Path(NAME).stem)] for parts in side] for side in every]
-    for candidates in (telling, every):
-        for level in range(min(len(parts) for side in candidates for parts in side)):
-            names = tuple(_common([parts[level] for parts in side]) for side in candidates)
-            if names[0] != names[1] and all(names):
-                return names
-    return 'first', 'second'
-
-
-def _parts(path: Path) -> List[str]:
-    """The parts of a path without a file's suffix, the last first."""
-    path = Path(path).resolve()
-    return list((path if path.is_dir() else path.with_suffix('')).parts[::-1])
-
-
-def _common(names: Sequence[str]) -> str:
-    """What all names begin with, up to a separator and without a number that seeds have: '' if that is nothing."""
-    if len(set(names)) == 1:
-        return names[0]
-    start = []
-    for words in zip(*(re.split(r'([-_. ])', name) for name in names)):
-        if len(set(words)) > 1:
-            break
-        start.append(words[0])
-    return re.sub(r'[-_. ]+(seed|run)?[-_. ]*$', '', ''.join(start)) if len(start) > 1 else ''

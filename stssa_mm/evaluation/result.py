@@ -10,6 +10,8 @@ import numpy as np
 
 from stssa_mm.files.whole_file import whole_file
 
+RESULT = 'result.json'  # the name under which a test leaves its result
+
 
 def average_precision(matched: np.ndarray, num_gt: float, weights: np.ndarray = 1.0) -> float:
     """Area under the precision-recall curve, with precision made to fall (PASCAL VOC 2010 and later).

@@ -10,8 +10,7 @@ from torch import nn
 
 from stssa_mm.models.layers.attention import TemporalAttention
 from stssa_mm.registry import MODELS
-
-from .ablation import clip_of
+from stssa_mm.runs.ablation import clip_of
 
 # Lengths in inches. At GitHub's width of about 900 pixels an inch is 100 pixels.
 WIDTH, MARGIN, COLUMN, RADIUS = 9.0, 0.1, 1.22, 0.13

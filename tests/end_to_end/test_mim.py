@@ -7,7 +7,7 @@ from conftest import REPO
 from end_to_end.runs import TOY, logged, metrics_of, options
 
 from stssa_mm.evaluation.result import EvaluationResult
-from stssa_mm.evaluation.result_files import find_result
+from stssa_mm.runs.result_files import find_result
 
 
 @pytest.fixture(scope='module')

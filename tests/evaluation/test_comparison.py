@@ -5,8 +5,9 @@ import pytest
 from evaluation.results import make_result, random_result
 
 from stssa_mm.evaluation import comparison
-from stssa_mm.evaluation.comparison import compare, resampled_ap, run_names
+from stssa_mm.evaluation.comparison import compare, resampled_ap
 from stssa_mm.evaluation.result import average_precision
+from stssa_mm.runs.result_files import run_names
 
 NAMES = ('without', 'with')
 

@@ -1,6 +1,6 @@
 import pytest
 
-from stssa_mm.visualization.ablation import COLUMNS
+from stssa_mm.runs.ablation import COLUMNS
 
 
 @pytest.fixture

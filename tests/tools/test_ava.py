@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from stssa_mm.datasets.converters.ava import STEPS, Sources, prepare_ava
+from stssa_mm.converters.ava import STEPS, Sources, prepare_ava
 
 NOWHERE = 'http://127.0.0.1:9'
 

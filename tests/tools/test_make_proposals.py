@@ -1,5 +1,5 @@
 """tools/data/make_proposals.py with the region proposals of a network; with a detector: test_own_videos.py."""
-from stssa_mm.datasets.proposal_files import read_proposals
+from stssa_mm.files.proposals import read_proposals
 
 
 def run(load_tool, region_network, key_frames, toy, out, *options):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numbered_videos import H264
 
-from stssa_mm.datasets.converters.own_videos.labelled_video import open_source
+from stssa_mm.converters.own_videos.labelled_video import open_source
 from stssa_mm.video.reader import open_video
 from stssa_mm.video.writer import (
     VideoError,

@@ -4,7 +4,9 @@ import matplotlib.image
 import pytest
 from mmengine.config import ConfigDict
 
-from stssa_mm.visualization.plots import basis, newest_test_result, plot_loss, plot_per_class_ap, read_scalars
+from stssa_mm.runs.logs import read_scalars
+from stssa_mm.runs.test_metrics import basis, newest_test_result
+from stssa_mm.visualization.plots import plot_loss, plot_per_class_ap
 
 
 def write_log(folder, lines):

@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from stssa_mm.datasets.converters.ava import LABEL_MAPS, STEPS, SUBSETS, Sources, prepare_ava
+from stssa_mm.converters.ava import LABEL_MAPS, STEPS, SUBSETS, Sources, prepare_ava
 
 
 def main():

@@ -13,9 +13,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from stssa_mm.datasets.converters.own_videos import FORMATS, convert_own_videos
-from stssa_mm.datasets.person_detectors import open_person_detector
-from stssa_mm.datasets.proposals import SELECTION, Selection
+from stssa_mm.converters.own_videos import FORMATS, convert_own_videos
+from stssa_mm.people.detectors import open_person_detector
+from stssa_mm.people.proposals import SELECTION, Selection
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from stssa_mm.datasets.converters.jhmdb import convert_jhmdb
+from stssa_mm.converters.jhmdb import convert_jhmdb
 
 
 def main():

@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from stssa_mm.apis.region_proposals import make_region_proposals, proposes_regions
-from stssa_mm.datasets.person_detectors import open_person_detector
-from stssa_mm.datasets.proposals import SELECTION, Selection, make_proposals
+from stssa_mm.people.detectors import open_person_detector
+from stssa_mm.people.proposals import SELECTION, Selection, make_proposals
+from stssa_mm.people.region_proposals import make_region_proposals, proposes_regions
 
 SHOWN = 10  # key frames that are named
 

@@ -2,7 +2,7 @@
 import argparse
 from pathlib import Path
 
-from stssa_mm.datasets.converters.toy import make_toy
+from stssa_mm.converters.toy import make_toy
 
 
 def main():

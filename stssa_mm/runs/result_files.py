@@ -1,0 +1,105 @@
+"""The results that ``mim test`` left in a work folder. No torch."""
+import re
+import time
+from pathlib import Path
+from typing import List, Sequence, Tuple, Union
+
+from stssa_mm.evaluation.result import RESULT
+
+TIME = '%Y%m%d_%H%M%S'  # MMEngine names the log folder of a run by its start
+
+
+def is_time(name: str) -> bool:
+    """Whether a folder has the name of a log folder, as ``20260131_235959``."""
+    return bool(re.fullmatch(r'\d{8}_\d{6}', name))
+
+
+def find_result(path: Path) -> Tuple[Path, str]:
+    """The result file that a path stands for.
+
+    Args:
+        path (Path): A result file, or a folder with results of ``mim test`` anywhere below it, of which the newest is
+            taken: by the name of its log folder, or else by the file's time.
+
+    Returns:
+        tuple: The file, and a note (str) that says which of several was taken; empty for a file or the only one.
+
+    Raises:
+        FileNotFoundError: If there is no result below the folder.
+        ValueError: If the two newest are equally old.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return path, ''
+    found = sorted((_written(file, path), file) for file in path.glob(f'**/{RESULT}'))
+    if not found:
+        raise FileNotFoundError(f'{path}: no {RESULT} below: run `mim test` with --work-dir {path}, or give the file '
+                                'that tools/evaluate.py wrote with --out')
+    newest, file = found[-1]
+    if len(found) == 1:
+        return file, ''
+    if found[-2][0] == newest:
+        raise ValueError(f'{path}: {found[-2][1].relative_to(path)} and {file.relative_to(path)} are equally new: give '
+                         'one of these files')
+    return file, f'{path}: {len(found)} results, the newest is taken: {file.relative_to(path)}'
+
+
+def _written(file: Path, root: Path) -> str:
+    folders = [parent.name for parent in file.parents if parent == root or root in parent.parents]
+    times = [name for name in folders if is_time(name)]
+    return times[0] if times else time.strftime(TIME, time.localtime(file.stat().st_mtime))
+
+
+def run_names(first: Union[Path, Sequence[Path]], second: Union[Path, Sequence[Path]]) -> Tuple[str, str]:
+    """What tells two sides apart: the last part of their paths that differs.
+
+    Suffixes, names of log folders (times) and the names ``test`` and ``result`` say nothing and are passed over as long
+    as another part differs. The name of a side with several runs is what theirs begin with: ``off`` for ``off_seed0``
+    and ``off_seed1``.
+
+    Args:
+        first (Path or Sequence[Path]): Result files or work folders of the first side.
+        second (Path or Sequence[Path]): Those of the second.
+
+    Returns:
+        tuple[str]: The names; 'first' and 'second' where the paths give none.
+
+    Raises:
+        ValueError: If it is the same file twice.
+    """
+    sides = [[side] if isinstance(side, (str, Path)) else list(side) for side in (first, second)]
+    seen: dict = {}
+    for path in (path for side in sides for path in side):
+        if Path(path).resolve() in seen:
+            raise ValueError(f'{seen[Path(path).resolve()]} and {path}: the same file twice: give the results of '
+                             'different runs')
+        seen[Path(path).resolve()] = path
+    every = [[_parts(path) for path in side] for side in sides]
+    shared = next((depth for depth, parts in enumerate(zip(*(parts[::-1] for side in every for parts in side)))
+                   if len(set(parts)) > 1), 0)
+    telling = [[[part for part in parts[:len(parts) - shared] if not is_time(part)
+                 and part not in ('test', Path(RESULT).stem)] for parts in side] for side in every]
+    for candidates in (telling, every):
+        for level in range(min(len(parts) for side in candidates for parts in side)):
+            names = tuple(_common([parts[level] for parts in side]) for side in candidates)
+            if names[0] != names[1] and all(names):
+                return names
+    return 'first', 'second'
+
+
+def _parts(path: Path) -> List[str]:
+    """The parts of a path without a file's suffix, the last first."""
+    path = Path(path).resolve()
+    return list((path if path.is_dir() else path.with_suffix('')).parts[::-1])
+
+
+def _common(names: Sequence[str]) -> str:
+    """What all names begin with, up to a separator and without a number that seeds have: '' if that is nothing."""
+    if len(set(names)) == 1:
+        return names[0]
+    start = []
+    for words in zip(*(re.split(r'([-_. ])', name) for name in names)):
+        if len(set(words)) > 1:
+            break
+        start.append(words[0])
+    return re.sub(r'[-_. ]+(seed|run)?[-_. ]*$', '', ''.join(start)) if len(start) > 1 else ''

@@ -1,0 +1,71 @@
+"""The metrics of ``mim test`` in a work folder."""
+import json
+from pathlib import Path
+from typing import Dict, NamedTuple, Sequence, Union
+
+from mmengine.config import Config, ConfigDict
+
+from .logs import MEAN
+
+
+class TestResult(NamedTuple):
+    """What ``mim test`` left behind.
+
+    Attributes:
+        metrics (dict[str, float]): ``mAP/overall`` and ``mAP/<class>``, from 0 to 1.
+        data (str): What they rest on, see :func:`basis`.
+    """
+    metrics: dict
+    data: str
+
+
+def basis(evaluator: Union[ConfigDict, Sequence[ConfigDict]], step: str) -> str:
+    """What a figure of an evaluator, or of the AVA evaluator among several, rests on: annotation file, ``step`` (test
+    or validation) and rule."""
+    if isinstance(evaluator, (list, tuple)):
+        evaluator = next(one for one in evaluator if 'ann_file' in one)
+    rule = evaluator.get('rule', 'activitynet') if evaluator.type.split('.')[-1] == 'STSSAAVAMetric' else 'mmaction2'
+    return f'{evaluator.ann_file}, {step}, rule {rule}'
+
+
+def test_results(work_dir: Path) -> Dict[Path, dict]:
+    """The metrics of every ``mim test`` below a folder by their files ``<time>/<time>.json``, the newest last.
+
+    Raises:
+        ValueError: If a file is no json.
+    """
+    results = {}
+    for file in sorted(Path(work_dir).glob('**/*.json'), key=lambda file: (file.stem, file)):
+        if file.parent.name != file.stem:
+            continue
+        try:
+            metrics = json.loads(file.read_text())
+        except ValueError as error:
+            raise ValueError(f'{file}: not json ({error}): delete what a killed test left, and test again') from None
+        if MEAN in metrics:
+            results[file] = metrics
+    return results
+
+
+def note_on_tests(work_dir: Path) -> str:
+    """Which of several tests below a folder :func:`newest_test_result` takes; empty where there is no choice."""
+    files = list(test_results(work_dir))
+    return '' if len(files) < 2 else (f'{work_dir}: {len(files)} tests, the newest is taken: '
+                                      f'{files[-1].parent.relative_to(work_dir)}')
+
+
+def newest_test_result(work_dir: Path) -> TestResult:
+    """The newest ``mim test`` below a folder: ``<time>/<time>.json`` and its config.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If its config is not beside it, or a file is no json.
+    """
+    results = test_results(work_dir)
+    if not results:
+        raise FileNotFoundError(f'{work_dir}: no test result below: run `mim test` with --work-dir {work_dir}/test')
+    file, metrics = list(results.items())[-1]
+    config = file.parent / 'vis_data' / 'config.py'  # not the run's: a test may have other data
+    if not config.is_file():
+        raise ValueError(f'{config}: no such file: {file} needs it beside it, to say what it was measured on')
+    return TestResult(metrics, basis(Config.fromfile(config).test_evaluator, 'test'))
