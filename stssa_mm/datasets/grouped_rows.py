@@ -7,7 +7,7 @@ import pandas as pd
 from stssa_mm.files.annotations import Rows
 
 
-class KeyFrames(NamedTuple):
+class GroupedRows(NamedTuple):
     """F key frames with P people, who have N labels. Read only: copies share the arrays.
 
     Attributes:
@@ -29,7 +29,7 @@ class KeyFrames(NamedTuple):
     labels: np.ndarray
     label: np.ndarray
 
-    def __deepcopy__(self, memo: dict) -> 'KeyFrames':
+    def __deepcopy__(self, memo: dict) -> 'GroupedRows':
         return self
 
     def labels_of(self, frame: int) -> Tuple[np.ndarray, np.ndarray]:
@@ -50,7 +50,7 @@ def _first(numbers: np.ndarray) -> np.ndarray:
     return np.flatnonzero(~pd.Series(numbers).duplicated())
 
 
-def group_rows(rows: Rows, index: np.ndarray) -> KeyFrames:
+def group_rows(rows: Rows, index: np.ndarray) -> GroupedRows:
     """Group rows by key frame and person.
 
     Key frames, and people within one, stand in the order in which a row first names them; key frames without people
@@ -77,7 +77,7 @@ def group_rows(rows: Rows, index: np.ndarray) -> KeyFrames:
     by_person = np.argsort(person, kind='stable')
     people = np.searchsorted(frame[of_person], np.arange(len(first) + 1))
     ids = ids[0][of_person] if ids else np.arange(len(of_person)) - people[frame[of_person]]
-    return KeyFrames(
+    return GroupedRows(
         videos=rows.videos,
         video=video[first],
         timestamp=timestamp[first],

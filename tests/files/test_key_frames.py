@@ -2,7 +2,27 @@
 import pytest
 from files.texts import write
 
-from stssa_mm.files.key_frames import read_exclusions, read_key_frames
+from stssa_mm.files.key_frames import KeyFrame, key_of, read_exclusions, read_key_frames, split_key
+
+
+@pytest.mark.parametrize(('key', 'key_frame', 'spelled'), [
+    ('v,0902', ('v', 902), 'v,0902'), (' v ,902.0000001', ('v', 902), 'v,0902'),
+    ('a,b,902.5', ('a,b', 902.5), 'a,b,902.5'), ('v,12345', ('v', 12345), 'v,12345')])
+def test_keys(key, key_frame, spelled):
+    found = split_key(key)
+    assert found == KeyFrame(*key_frame) and found.frame is None
+    assert found.key == key_of(*key_frame) == spelled
+
+
+@pytest.mark.parametrize('key', ['v', 'v,', ',1', 'v,x', 'v,nan', 'v,9_02', 'v,\u0669'])
+def test_what_is_no_key(key):
+    with pytest.raises(ValueError, match=r"expected 'video,timestamp'"):
+        split_key(key)
+
+
+def test_key_frames_of_annotations_and_lists(tmp_path):
+    text = 'v,0902,0.1,0.2,0.3,0.4,1,7\nv,902.0,0.1,0.2,0.3,0.4,2,7\n\n"a,b","903.5"\r\n w ,1'
+    assert read_key_frames(write(tmp_path, text)) == [KeyFrame('v', 902), KeyFrame('a,b', 903.5), KeyFrame('w', 1)]
 
 
 def test_exclusions(tmp_path):

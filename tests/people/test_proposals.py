@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from datasets.video_files import SIZE, Squares, write_squares
 
-from stssa_mm.people.proposals import FramePeople, KeyFrame, Selection, detect_people, make_proposals
+from stssa_mm.files.key_frames import KeyFrame
+from stssa_mm.people.proposals import FramePeople, Selection, detect_people, make_proposals
 from stssa_mm.video.reader import open_video
 
 

@@ -15,10 +15,11 @@ from PIL import Image
 from tqdm import tqdm
 
 from stssa_mm.files.annotations import Row, write_annotations
+from stssa_mm.files.key_frames import KeyFrame
 from stssa_mm.files.label_map import write_label_map
 from stssa_mm.files.proposals import ground_truth_proposals, write_proposals
 from stssa_mm.people.detectors import PersonDetector
-from stssa_mm.people.proposals import SELECTION, FramePeople, KeyFrame, Selection, detect_people
+from stssa_mm.people.proposals import SELECTION, FramePeople, Selection, detect_people
 from stssa_mm.people.tracking import link_people
 from stssa_mm.video.writer import write_video
 
