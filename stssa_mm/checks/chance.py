@@ -4,8 +4,9 @@ from typing import Dict
 import numpy as np
 
 from stssa_mm.datasets import STSSAAVADataset
+from stssa_mm.evaluation.boxes import Boxes, best_overlaps
 from stssa_mm.evaluation.chance import Chance, random_scores
-from stssa_mm.evaluation.frame_map import CAPACITY, Boxes, best_overlaps
+from stssa_mm.evaluation.frame_map import CAPACITY
 
 
 def chance_of(dataset: STSSAAVADataset, boxes: Boxes, used: np.ndarray, classes: Dict[int, str]) -> Chance:

@@ -5,7 +5,7 @@ import numpy as np
 from mmengine.config import Config
 
 from stssa_mm.datasets import STSSAAVADataset
-from stssa_mm.evaluation.frame_map import Boxes, best_overlaps
+from stssa_mm.evaluation.boxes import Boxes, best_overlaps
 
 from .chance import chance_of
 from .config_parts import build_dataset

@@ -3,7 +3,7 @@ import pytest
 
 from stssa_mm.checks.chance import chance_of
 from stssa_mm.datasets import STSSAAVADataset
-from stssa_mm.evaluation.frame_map import Boxes
+from stssa_mm.evaluation.boxes import Boxes
 
 
 def test_upper_bound_by_hand(tmp_path):

@@ -5,8 +5,8 @@ import pytest
 from evaluation.results import make_result, random_result
 
 from stssa_mm.evaluation import comparison
+from stssa_mm.evaluation.average_precision import average_precision
 from stssa_mm.evaluation.comparison import compare, resampled_ap
-from stssa_mm.evaluation.result import average_precision
 
 NAMES = ('without', 'with')
 
