@@ -27,7 +27,7 @@ class Checked(NamedTuple):
         classes (dict[int, str]): Class id to name.
         histogram (dict[str, np.ndarray]): Split to (highest class id + 1,) annotated boxes a class.
         datasets (dict[str, STSSAAVADataset]): Split to dataset, where it could be read.
-        by_video (set[str]): Splits whose pipeline goes by the videos' own times, whatever ``fps`` says.
+        by_video (set[str]): Splits whose pipeline goes by presentation timestamps, whatever ``fps`` says.
     """
     findings: List[Finding]
     classes: Dict[int, str]

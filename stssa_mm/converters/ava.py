@@ -13,7 +13,7 @@ from zipfile import BadZipFile, ZipFile
 
 from tqdm import tqdm
 
-from stssa_mm.files.whole_file import whole_file
+from stssa_mm.files.whole_file import whole_file, write_whole
 from stssa_mm.video.find import find_video
 from stssa_mm.video.writer import (
     Window,
@@ -261,8 +261,7 @@ def for_each(faults: Dict[str, str], work: Callable[[str, str], None], jobs: int
 def write_missing(file: Path, missing: Dict[str, str]) -> None:
     """A line 'name: reason' for each; no file where nothing is missing."""
     if missing:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(''.join(f'{name}: {reason}\n' for name, reason in sorted(missing.items())))
+        write_whole(file, ''.join(f'{name}: {reason}\n' for name, reason in sorted(missing.items())))
     else:
         file.unlink(missing_ok=True)
 

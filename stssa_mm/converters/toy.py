@@ -24,7 +24,7 @@ from stssa_mm.files.annotations import Row, write_annotations
 from stssa_mm.files.key_frames import key_of
 from stssa_mm.files.label_map import write_label_map
 from stssa_mm.files.proposals import write_proposals
-from stssa_mm.files.whole_file import whole_file
+from stssa_mm.files.whole_file import write_whole
 from stssa_mm.video.writer import write_video
 
 POSTURES = ('stand', 'crouch')
@@ -283,8 +283,7 @@ def make_toy(out: Path, seed: int = 0, train_videos: int = 100, val_videos: int 
         proposals = make_proposals(rows, rng)
         excluded = sorted(rng.choice(list(proposals), max(1, round(EXCLUDED_SHARE * len(proposals))), replace=False))
         write_annotations(annotations / f'{split}.csv', rows)
-        with whole_file(annotations / f'{split}_excluded_timestamps.csv') as part:
-            part.write_text(''.join(f'{key}\n' for key in excluded))
+        write_whole(annotations / f'{split}_excluded_timestamps.csv', ''.join(f'{key}\n' for key in excluded))
         write_proposals(annotations / f'{split}_proposals.pkl', proposals)
         summary[f'{split}_videos'] = count
         summary[f'{split}_key_frames'] = len(proposals)

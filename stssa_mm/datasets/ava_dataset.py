@@ -135,7 +135,7 @@ class STSSAAVADataset(AVADataset):
             proposals if self._keys is None else self._keys)
         for note in rows.notes:
             MMLogger.get_current_instance().info(note)
-        self.key_frames = group_rows(rows, self._score_index(rows))
+        self.key_frames = group_rows(rows, self._class_columns(rows))
         if not self.multilabel:
             self._check_single_labels()
         frames = range(len(self.key_frames.video))
@@ -261,8 +261,8 @@ class STSSAAVADataset(AVADataset):
                 raise ValueError(f'dataset.num_classes={self.num_classes}: expected {len(ids) + 1}, the custom_classes '
                                  '+ 1')
 
-    def _score_index(self, rows: Rows) -> np.ndarray:
-        """(N,) the index of the score of each row's label, -1 where the class is not used."""
+    def _class_columns(self, rows: Rows) -> np.ndarray:
+        """(N,) the class column of each row's label, -1 where the class is not used."""
         if self.custom_classes is not None:
             index = np.full(max(rows.label.max(initial=0), max(self.custom_classes)) + 1, -1)
             index[self.custom_classes[1:]] = np.arange(1, len(self.custom_classes))

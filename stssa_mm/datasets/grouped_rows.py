@@ -18,7 +18,7 @@ class GroupedRows(NamedTuple):
         box (np.ndarray): (P, 4) x1, y1, x2, y2, relative.
         person (np.ndarray): (P,) their ids.
         labels (np.ndarray): (P + 1,) the labels of person p are labels[p] to labels[p + 1].
-        label (np.ndarray): (N,) indices of scores.
+        label (np.ndarray): (N,) class columns.
     """
     videos: np.ndarray
     video: np.ndarray
@@ -33,7 +33,7 @@ class GroupedRows(NamedTuple):
         return self
 
     def labels_of(self, frame: int) -> Tuple[np.ndarray, np.ndarray]:
-        """The labels of a key frame's people: (n,) the person, from 0, and (n,) the index of the score."""
+        """The labels of a key frame's people: (n,) the person, from 0, and (n,) the class column."""
         first, last = self.people[frame], self.people[frame + 1]
         counts = np.diff(self.labels[first:last + 1])
         return np.repeat(np.arange(last - first), counts), self.label[self.labels[first]:self.labels[last]]
@@ -59,7 +59,7 @@ def group_rows(rows: Rows, index: np.ndarray) -> GroupedRows:
 
     Args:
         rows (Rows): Of an annotation file.
-        index (np.ndarray): (N,) the index of the score of each row's label; -1 for a row to leave out.
+        index (np.ndarray): (N,) the class column of each row's label; -1 for a row to leave out.
     """
     keep = index >= 0
     video, timestamp = (np.concatenate([column[keep], column[~keep], empty]) for column, empty in (

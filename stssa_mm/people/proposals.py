@@ -11,6 +11,7 @@ from tqdm import tqdm
 from stssa_mm.files.key_frames import KeyFrame, read_key_frames
 from stssa_mm.files.proposals import check_proposal_suffix, write_proposals
 from stssa_mm.files.video_info import VideoInfo, read_video_info
+from stssa_mm.files.whole_file import write_whole
 from stssa_mm.video.clock import frame_at
 from stssa_mm.video.find import find_videos, open_frames
 
@@ -109,7 +110,7 @@ def _read_partial(partial: Path, header: dict) -> Dict[KeyFrame, np.ndarray]:
     text = partial.read_text()
     whole = text[:text.rfind('\n') + 1]
     if whole != text:
-        partial.write_text(whole)
+        write_whole(partial, whole)
     lines = whole.splitlines()
     if not lines:
         return {}
