@@ -57,7 +57,7 @@ def test_quotes_and_blanks_around_names_are_taken_off(tmp_path, name):
                  read_detections(write(tmp_path, text + GOOD))):
         assert rows.videos.tolist() == ['v'] and rows.video.tolist() == [0, 0]
         np.testing.assert_array_equal(rows.box[:1], plain.box)
-        blanks = [note for note in rows.notes if 'blanks around the name of the video in 1 rows: taken off' in note]
+        blanks = [note for note in rows.notes if 'blanks around the name of the video in 1 row: taken off' in note]
         assert len(blanks) == (name != '"v"')
     assert read_exclusions(write(tmp_path, f'{name},0902\n'))[0].tolist() == ['v']
 
@@ -130,10 +130,10 @@ def test_numbers_are_pythons_own(tmp_path):
 WRONG = {  # text and what the error says of it
     'empty file': ('', 'a.csv: the file is empty'),
     'blank lines only': ('\n\n', 'a.csv: the file holds blank lines only'),
-    'tabs': (GOOD.replace(',', '\t'), 'a.csv:1: 1 columns: expected video,timestamp.*tabs where commas'),
+    'tabs': (GOOD.replace(',', '\t'), 'a.csv:1: 1 column: expected video,timestamp.*tabs where commas'),
     'six columns': (GOOD + 'v,902,0.1,0.2,0.3,0.4\n', 'a.csv:2: 6 columns: expected'),
     'three columns': (GOOD + 'v,902,1\n', 'a.csv:2: 3 columns'),
-    'one column': (GOOD + 'v\n', 'a.csv:2: 1 columns'),
+    'one column': (GOOD + 'v\n', 'a.csv:2: 1 column'),
     'nine columns': (GOOD + '\n' + GOOD.strip() + ',1\n', 'a.csv:3: 9 columns'),
     'ten columns in the first row': ('v,902,.1,.2,.3,.4,1,7,,\n', 'a.csv:1: 10 columns'),
     'fault after trailing commas': (GOOD.strip() + ',\nv,903,,,,,,\nv,902,0.1,x,0.3,0.4,1,7\n', "a.csv:3: y1='x'"),
@@ -177,7 +177,7 @@ def test_cut_last_line_is_noted_or_an_error(tmp_path):
 
 def test_detections_outside_the_frame_and_wild_scores_are_counted(tmp_path):
     rows = read_detections(write(tmp_path, 'v,1,-0.1,0,1,1,1,3.5\nv,1,0,0,1,1.01,1,0.5\n'))
-    assert '2 boxes reach outside the frame' in rows.notes[0] and '1 scores are not between 0 and 1' in rows.notes[1]
+    assert '2 boxes reach outside the frame' in rows.notes[0] and '1 score is not between 0 and 1' in rows.notes[1]
     assert rows.score.tolist() == [3.5, 0.5] and rows.box[0, 0] == -0.1
 
 
