@@ -6,6 +6,21 @@ import pytest
 from conftest import REPO
 
 PACKAGE = REPO / 'stssa_mm'
+# Which folders and modules of the package a folder may import, beside itself.
+MAY_IMPORT = {
+    'files': (),
+    'video': ('files', ),
+    'people': ('files', 'video', 'registry', 'evaluation.boxes'),
+    'converters': ('files', 'video', 'people'),
+    'datasets': ('files', 'video', 'registry'),
+    'models': ('registry', ),
+    'engine': ('registry', ),
+    'evaluation': ('files', 'registry'),
+    'checks': ('files', 'video', 'datasets', 'evaluation'),
+    'runs': ('files', 'models', 'evaluation'),
+    'visualization': ('files', 'video', 'registry', 'datasets', 'models', 'evaluation', 'runs'),
+    'apis': ('files', 'video', 'people', 'registry', 'datasets', 'models', 'evaluation', 'visualization'),
+}
 
 
 def imports_of(file):
@@ -16,7 +31,8 @@ def imports_of(file):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             parent = list(file.relative_to(REPO).with_suffix('').parts[:-node.level]) if node.level else []
-            names.add('.'.join([*parent, node.module] if node.module else parent))
+            names |= ({'.'.join([*parent, node.module])} if node.module else
+                      {'.'.join([*parent, alias.name]) for alias in node.names})
     return names
 
 
@@ -37,9 +53,15 @@ def test_layers_import_torch_only(file):
     assert not outside(file, 'torch', 'stssa_mm.models.layers')
 
 
+@pytest.mark.parametrize('file', files('evaluation', 'average_precision', 'boxes', 'chance', 'official_order'),
+                         ids=lambda file: file.stem)
+def test_average_precision_and_boxes_import_numpy_only(file):
+    assert not outside(file, 'numpy')
+
+
 @pytest.mark.parametrize('file', files('evaluation', 'comparison', 'frame_map', 'result', 'tubes', 'video_map'),
                          ids=lambda file: file.stem)
-def test_computation_of_ap_imports_numpy_only(file):
+def test_computation_of_ap_imports_numpy_and_its_own_files_only(file):
     assert not outside(file, 'numpy', 'stssa_mm.evaluation', 'stssa_mm.files.whole_file')
 
 
@@ -53,15 +75,17 @@ def test_video_knows_of_videos_only(file):
     assert not outside(file, 'av', 'cv2', 'numpy', 'imageio_ffmpeg', 'stssa_mm.video', 'stssa_mm.files.whole_file')
 
 
-def test_arrows_never_go_back():
-    order = (('files', 'video'), ('people', 'converters'), ('datasets', ), ('models', ), ('evaluation', ), ('checks', ),
-             ('runs', ), ('visualization', ))
-    later = {folder: [name for names in order[place + 1:] for name in names]
-             for place, folders in enumerate(order) for folder in folders}
-    for folder, forbidden in later.items():
-        for file in (PACKAGE / folder).rglob('*.py'):
-            wrong = {name for name in imports_of(file) if name.startswith(tuple(f'stssa_mm.{x}' for x in forbidden))}
-            assert not wrong, (file, wrong)
+@pytest.mark.parametrize('folder', MAY_IMPORT)
+def test_arrows_never_go_back(folder):
+    for file in (PACKAGE / folder).rglob('*.py'):
+        allowed = [f'stssa_mm.{name}' for name in (folder, *MAY_IMPORT[folder])]
+        wrong = {name for name in outside(file, *allowed) if name.split('.')[0] == 'stssa_mm'}
+        assert not wrong, (file, wrong)
+
+
+def test_every_folder_has_its_place():
+    folders = {file.parent.name for file in PACKAGE.glob('*/*.py')}
+    assert folders <= MAY_IMPORT.keys()
 
 
 def test_only_compat_mends_upstream_modules():
@@ -74,6 +98,14 @@ def test_only_compat_mends_upstream_modules():
                   if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name)
                   and target.value.id in modules]
         assert not mended or file.name == 'compat.py', (file, mended)
+
+
+def test_only_the_dataset_itself_is_a_subclass_of_a_dataset():
+    """What another caller needs of the dataset is an option of it."""
+    for file in PACKAGE.rglob('*.py'):
+        bases = [ast.unparse(base) for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ClassDef)
+                 for base in node.bases]
+        assert not any(base.endswith('AVADataset') for base in bases) or file.name == 'ava_dataset.py', file
 
 
 def test_no_picture_changes_the_backend_of_a_notebook():

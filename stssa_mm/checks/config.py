@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stssa_mm.datasets import STSSAAVADataset
+from stssa_mm.files.text import plural
 
 from .config_parts import build_dataset, dataset_config, goes_by_video_times
 from .findings import LEVELS, Finding
@@ -39,10 +40,11 @@ class Checked(NamedTuple):
     def verdict(self) -> str:
         """Text: one line."""
         count = {level: sum(finding.level == level for finding in self.findings) for level in LEVELS}
+        warnings = plural(count['warning'], 'warning')
         if count['error']:
-            return f'training cannot work or mAP will be wrong: {count["error"]} errors, {count["warning"]} warnings'
+            return f'training cannot work or mAP will be wrong: {plural(count["error"], "error")}, {warnings}'
         partly = any(finding.name == UNOPENED for finding in self.findings)
-        return f'no error found, {count["warning"]} warnings' + (', but not all videos were opened' if partly else '')
+        return f'no error found, {warnings}' + (', but not all videos were opened' if partly else '')
 
 
 def check_config(cfg: Config, videos: int = 3) -> Checked:

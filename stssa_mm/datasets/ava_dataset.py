@@ -303,10 +303,11 @@ class STSSAAVADataset(AVADataset):
         if not self.video_info:
             return {}
         infos = read_video_info(self.video_info)
-        unknown = sorted(set(self.key_frames.videos.tolist()) - set(infos))
+        videos = self.key_frames.videos.tolist()
+        unknown = sorted(set(videos) - set(infos))
         if unknown:
-            raise ValueError(f'dataset.video_info={self.video_info!r}: {len(unknown)} videos of {self.ann_file} are '
-                             f'not in it, such as {", ".join(unknown[:3])}: add them')
+            raise ValueError(f'dataset.video_info={self.video_info!r}: {len(unknown)} of {len(videos)} videos of '
+                             f'{self.ann_file} are not in it, such as {", ".join(unknown[:3])}: add them')
         return infos
 
     def timing(self, video: str) -> dict:

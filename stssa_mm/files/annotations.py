@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .key_frames import DIGITS, key_of
-from .text import lines_of, split_line, without_blanks
+from .text import lines_of, plural, split_line, without_blanks
 from .whole_file import whole_file
 
 COLUMNS = ('video', 'timestamp', 'x1', 'y1', 'x2', 'y2', 'label')
@@ -68,7 +68,7 @@ def _fault_of_line(fields: list) -> Optional[str]:
         fields = fields[:-1]  # a trailing comma is fine
     if len(fields) not in (2, 7, 8):
         tabs = ': it has tabs where commas are due' if any('\t' in field for field in fields) else ''
-        return (f'{len(fields)} columns: expected {",".join(COLUMNS)} and perhaps a person id or score, or '
+        return (f'{plural(len(fields), "column")}: expected {",".join(COLUMNS)} and perhaps a person id or score, or '
                 f'video,timestamp for a key frame with nobody{tabs}')
     for name, value in zip((*COLUMNS[1:], 'person id or score'), fields[1:]):
         try:
@@ -141,8 +141,8 @@ def _read_rows(path: Path, detections: bool) -> Rows:
     videos, number = np.unique(names, return_inverse=True)  # pandas gives them as they first come up
     video = number[codes]
     if (names != raw).any():
-        notes += (f'{path}: blanks around the name of the video in {int((names != raw)[codes].sum())} rows: taken '
-                  'off', )
+        notes += (f'{path}: blanks around the name of the video in '
+                  f'{plural(int((names != raw)[codes].sum()), "row")}: taken off', )
     _first(path, videos[video] == '', numbers[:, 0], 'the name of the video is missing')
     if (missing & ~empty).any() and not missing.all():
         _first(path, missing & ~empty, table[0].astype(object).to_numpy(),
@@ -161,11 +161,12 @@ def _read_rows(path: Path, detections: bool) -> Rows:
     last = numbers[:, 6]
     if detections:
         if outside.any():
-            notes += (f'{path}: {int(outside.sum())} boxes reach outside the frame (0 to 1): used as they are', )
+            notes += (f'{path}: {plural(int(outside.sum()), "box reaches", "boxes reach")} outside the frame '
+                      '(0 to 1): used as given', )
         wild = (last < 0) | (last > 1)
         if wild.any():
-            notes += (f'{path}: {int(wild.sum())} scores are not between 0 and 1: used as they are, only their order '
-                      'matters', )
+            notes += (f'{path}: {plural(int(wild.sum()), "score is", "scores are")} not between 0 and 1: used as '
+                      'given, only their order matters', )
         if (missing & ~empty).any():
             notes += (f'{path}: 7 columns, so every detection has score 1', )
     else:
@@ -174,11 +175,12 @@ def _read_rows(path: Path, detections: bool) -> Rows:
         _first(path, far, box, 'expected a box x1,y1,x2,y2 within the frame (0 to 1)')
         if outside.any():
             box = inside
-            notes += (f'{path}: {int(outside.sum())} boxes reach up to {MARGIN} outside the frame (0 to 1): clipped', )
+            notes += (f'{path}: {plural(int(outside.sum()), "box reaches", "boxes reach")} up to {MARGIN} outside '
+                      'the frame (0 to 1): clipped', )
         repeated = _repeated(video, numbers)
         if repeated:
-            notes += (f'{path}: {repeated} rows repeat an earlier one: in the evaluation each counts, as in the '
-                      'official script', )
+            notes += (f'{path}: {plural(repeated, "row repeats", "rows repeat")} an earlier one: in the evaluation '
+                      'each counts, as in the official script', )
         _first(path, ~missing & (last != np.round(last)), last,
                'expected a person id, a whole number: is this a file of detections?')
     keep = ~empty if empty.any() else slice(None)

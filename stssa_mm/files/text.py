@@ -1,7 +1,7 @@
-"""Lines and fields of text files."""
+"""Lines and fields of text files, and counts in messages."""
 import csv
 from pathlib import Path
-from typing import Iterator, Tuple
+from typing import Iterator, Optional, Tuple
 
 
 def read_text(path: Path) -> str:
@@ -26,3 +26,8 @@ def without_blanks(name: str) -> str:
     """A name without the blanks around it, and without quotes behind a blank, which a csv reader leaves."""
     name = name.strip()
     return name[1:-1].strip() if len(name) > 1 and name[0] == name[-1] == '"' else name
+
+
+def plural(number: int, one: str, many: Optional[str] = None) -> str:
+    """A count in a message: '1 error', '2 errors'; ``many`` is what more are called where that is not ``one`` + s."""
+    return f'{number} {one if number == 1 else many or f"{one}s"}'

@@ -226,7 +226,7 @@ def test_each_video_has_its_own_times(tmp_path):
 
 
 def test_a_video_without_times_is_named(tmp_path):
-    with pytest.raises(ValueError, match=r'dataset\.video_info=.*1 videos of .*a\.csv are not in it, such as v: add'):
+    with pytest.raises(ValueError, match=r'dataset\.video_info=.*1 of 1 videos of .*a\.csv are not in it, such as v'):
         small(tmp_path, videos={'w': {}})
 
 

@@ -57,7 +57,7 @@ def test_quotes_and_blanks_around_names_are_taken_off(tmp_path, name):
                  read_detections(write(tmp_path, text + GOOD))):
         assert rows.videos.tolist() == ['v'] and rows.video.tolist() == [0, 0]
         np.testing.assert_array_equal(rows.box[:1], plain.box)
-        blanks = [note for note in rows.notes if 'blanks around the name of the video in 1 rows: taken off' in note]
+        blanks = [note for note in rows.notes if 'blanks around the name of the video in 1 row: taken off' in note]
         assert len(blanks) == (name != '"v"')
     assert read_exclusions(write(tmp_path, f'{name},0902\n'))[0].tolist() == ['v']
 
@@ -127,38 +127,18 @@ def test_numbers_are_pythons_own(tmp_path):
     assert rows.score[:3].tolist() == values[:3]
 
 
-WRONG = {  # text and what the error says of it
-    'empty file': ('', 'a.csv: the file is empty'),
-    'blank lines only': ('\n\n', 'a.csv: the file holds blank lines only'),
-    'tabs': (GOOD.replace(',', '\t'), 'a.csv:1: 1 columns: expected video,timestamp.*tabs where commas'),
-    'six columns': (GOOD + 'v,902,0.1,0.2,0.3,0.4\n', 'a.csv:2: 6 columns: expected'),
-    'three columns': (GOOD + 'v,902,1\n', 'a.csv:2: 3 columns'),
-    'one column': (GOOD + 'v\n', 'a.csv:2: 1 columns'),
+WRONG = {  # text and what the error says of it; more of them in broken_inputs/cases.py
+    'one column': (GOOD + 'v\n', 'a.csv:2: 1 column'),
     'nine columns': (GOOD + '\n' + GOOD.strip() + ',1\n', 'a.csv:3: 9 columns'),
     'ten columns in the first row': ('v,902,.1,.2,.3,.4,1,7,,\n', 'a.csv:1: 10 columns'),
     'fault after trailing commas': (GOOD.strip() + ',\nv,903,,,,,,\nv,902,0.1,x,0.3,0.4,1,7\n', "a.csv:3: y1='x'"),
     'fault after a line of spaces': ('  \n' + GOOD + 'v,902,0.3,0.2,0.1,0.4,1,7\n', 'a.csv:3: .*x1 < x2'),
     'underscore in a number': (GOOD + 'v,9_02,0.1,0.2,0.3,0.4,1,7\n', "a.csv:2: timestamp='9_02'"),
     'ten columns': (GOOD + GOOD.strip() + ',1,2\n', 'a.csv:2: 10 columns'),
-    'no number': (GOOD + 'v,902,0.1,O.2,0.3,0.4,1,7\n', "a.csv:2: y1='O.2': expected a number"),
-    'header': ('video,timestamp,x1,y1,x2,y2,label\n' + GOOD, "a.csv:1: timestamp='timestamp': expected a number"),
-    'empty field': (GOOD + 'v,902,0.1,,0.3,0.4,1,7\n', "a.csv:2: y1='': expected a number"),
     'no label but a person': (GOOD + 'v,902,,,,,,7\n', "a.csv:2: x1='': expected a number"),
-    'no timestamp': (GOOD + 'v,\n', "a.csv:2: timestamp='': expected a number"),
-    'nan': (GOOD + 'v,902,nan,0.2,0.3,0.4,1,7\n', 'a.csv:2: .*nan'),
     'infinite': (GOOD + 'v,902,0.1,0.2,inf,0.4,1,7\n', 'a.csv:2: .*inf.*finite'),
-    'no name': (GOOD + ',902,0.1,0.2,0.3,0.4,1,7\n', 'a.csv:2: .*name of the video is missing'),
-    'pixels': (GOOD + 'v,902,10,20,30,40,1,7\n', r'a.csv:2: \[10.0, 20.0, 30.0, 40.0\]: .*divide pixels'),
-    'outside': (GOOD + 'v,902,0.1,0.2,1.3,0.4,1,7\n', 'a.csv:2: .*within the frame'),
-    'negative': (GOOD + 'v,902,-0.1,0.2,0.3,0.4,1,7\n', 'a.csv:2: .*within the frame'),
     'x2 before x1': (GOOD + 'v,902,0.3,0.2,0.1,0.4,1,7\n' * 2, r'a.csv:2: .*x1 < x2 and y1 < y2 \(2 such rows\)'),
-    'no area': (GOOD + 'v,902,0.1,0.2,0.3,0.2,1,7\n', 'a.csv:2: .*y1 < y2'),
-    'label 0': (GOOD + 'v,902,0.1,0.2,0.3,0.4,0,7\n', 'a.csv:2: 0.0: expected a class id'),
-    'label with fraction': (GOOD + 'v,902,0.1,0.2,0.3,0.4,1.5,7\n', 'a.csv:2: 1.5: expected a class id'),
-    'person with fraction': (GOOD + 'v,902,0.1,0.2,0.3,0.4,1,0.7\n', 'a.csv:2: 0.7: expected a person id.*detections'),
-    'last column cut off': (GOOD + 'v,902,0.1,0.2,0.3,0.4,1\n', 'a.csv:2: .*found 7: is the file cut off'),
     'binary': (b'\xff\xfe\x00\x01' * 9, 'a.csv: no text .a zero byte at byte 2'),
-    'Latin-1': ('vidéo,902,0.1,0.2,0.3,0.4,1,7\n'.encode('latin-1'), 'a.csv: no UTF-8 text'),
 }
 
 
@@ -177,7 +157,7 @@ def test_cut_last_line_is_noted_or_an_error(tmp_path):
 
 def test_detections_outside_the_frame_and_wild_scores_are_counted(tmp_path):
     rows = read_detections(write(tmp_path, 'v,1,-0.1,0,1,1,1,3.5\nv,1,0,0,1,1.01,1,0.5\n'))
-    assert '2 boxes reach outside the frame' in rows.notes[0] and '1 scores are not between 0 and 1' in rows.notes[1]
+    assert '2 boxes reach outside the frame' in rows.notes[0] and '1 score is not between 0 and 1' in rows.notes[1]
     assert rows.score.tolist() == [3.5, 0.5] and rows.box[0, 0] == -0.1
 
 

@@ -52,14 +52,3 @@ def test_a_label_map_of_nonsense_is_refused_at_once(tmp_path, text):
     with pytest.raises(ValueError, match=r'a\.csv.*: expected item') as error:
         read_label_map(write(tmp_path, text))
     assert len(str(error.value)) < 500
-
-
-@pytest.mark.parametrize('text, message', [
-    ('', 'a.csv: no class in it'), ('1: stand\n', 'no class in it'),
-    ('item {\n name: "a"\n}\n', 'a.csv:1: item { name: "a" }: expected'),
-    ('item {\n name: "a"\n id: 1\n}\nitem {\n id: 2\n}\n', 'a.csv:5: .*expected'),
-    ('item {\n name: "a"\n id: 0\n}\n', 'N from 1'), ('item {\n name: "a"\n id: x\n}\n', 'N from 1'),
-    ('item {\n name: "a"\n id: 1\n}\nitem {\n name: "b"\n id: 1\n}\n', "a.csv:5: id 1: expected another, 'a' has it")])
-def test_wrong_label_maps_are_named(tmp_path, text, message):
-    with pytest.raises(ValueError, match=message):
-        read_label_map(write(tmp_path, text))

@@ -16,7 +16,7 @@ def test_says_the_verdict_and_draws(toy, load_tool, repo, tmp_path, capsys):
     assert picture.shape[1] == 4 * 400 and picture.std() > 10
     assert tool.run(tmp_path / 'config.py', '--cfg-options', 'model.roi_head.bbox_head.num_classes=81')
     out = capsys.readouterr().out.splitlines()
-    assert out[-1] == 'verdict: training cannot work or mAP will be wrong: 1 errors, 0 warnings'
+    assert out[-1] == 'verdict: training cannot work or mAP will be wrong: 1 error, 0 warnings'
     assert any(line.startswith('error: model.roi_head.bbox_head: num_classes: 81: expected 9') for line in out)
     assert tool.run(tmp_path / 'none.py') == 2
 
