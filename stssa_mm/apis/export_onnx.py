@@ -298,7 +298,7 @@ def verify_onnx(cfg: Config, checkpoint: Path, file: Path, frame_size: Tuple[int
         ours = exported(frames, boxes)
         seconds['onnx_ms'].append(1e3 * (time.perf_counter() - start))
         start = time.perf_counter()
-        theirs = _predict(cfg, model, frames, boxes)
+        theirs = _predict(cfg, model, frames, boxes, exported.resize)
         seconds['torch_ms'].append(1e3 * (time.perf_counter() - start))
         for one, other in zip(ours, theirs):
             if one.shape != other.shape:
@@ -307,24 +307,24 @@ def verify_onnx(cfg: Config, checkpoint: Path, file: Path, frame_size: Tuple[int
     return dict(max_difference=worst, **{name: float(np.median(values)) for name, values in seconds.items()})
 
 
-def _predict(cfg: Config, model: nn.Module, frames: np.ndarray,
-             boxes: Optional[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
+def _predict(cfg: Config, model: nn.Module, frames: np.ndarray, boxes: Optional[np.ndarray],
+             resize: Optional[dict]) -> Tuple[np.ndarray, np.ndarray]:
     """Boxes (n, 4), relative, and scores (n, K) of frames (T, H, W, 3), by the config's own transforms."""
     height, width = frames.shape[1:3]
-    boxes = np.zeros((0, 4), np.float32) if boxes is None else boxes
     results = dict(
         imgs=list(frames), img_shape=(height, width), original_shape=(height, width), clip_len=len(frames), num_clips=1,
         crop_quadruple=np.array([0, 0, 1, 1], np.float32), modality='RGB',
         gt_bboxes=np.zeros((0, 4), np.float32), gt_labels=np.zeros((0, model.roi_head.bbox_head.num_classes)),
-        proposals=boxes * np.array([width, height] * 2, np.float32), scores=np.ones(len(boxes), np.float32),
         img_key='', video_id='', timestamp=0)
+    if boxes is not None:
+        results.update(proposals=boxes * np.array([width, height] * 2, np.float32),
+                       scores=np.ones(len(boxes), np.float32))
     steps = cfg.test_dataloader.dataset.pipeline
     kinds = [step.type.split('.')[-1] for step in steps]
     decoded = max(index for index, kind in enumerate(kinds) if kind.endswith('Decode'))
-    for step in steps[decoded + 1:]:
-        results = TRANSFORMS.build(step)(results)
-    if 'rpn_head' in cfg.model:
-        results['data_samples'].pop('proposals', None)
+    for step, kind in zip(steps[decoded + 1:], kinds[decoded + 1:]):
+        changes = dict(resize, scale=tuple(resize['scale'])) if kind == 'Resize' else {}
+        results = TRANSFORMS.build({**step, **changes})(results)
     with torch.no_grad():
         data = model.data_preprocessor(pseudo_collate([results]), False)
         found = model.predict(data['inputs'], data['data_samples'])[0].pred_instances

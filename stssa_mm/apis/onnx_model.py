@@ -19,6 +19,7 @@ class ONNXModel:
         classes (dict[int, str]): Index of a score to the name of its class.
         clip_len (int): Frames of a clip.
         frame_interval (int): Distance of neighbouring frames.
+        resize (dict, optional): ``scale`` and ``keep_ratio`` of MMAction2's Resize. None: frames are not scaled, or cut.
         finds_people (bool): Whether it has region proposals of its own; otherwise it scores given boxes.
 
     Args:
@@ -45,7 +46,7 @@ class ONNXModel:
         self.clip_len: int = facts['clip_len']
         self.frame_interval: int = facts['frame_interval']
         self._mean, self._std = (np.array(facts[key], np.float32) for key in ('mean', 'std'))
-        self._crop, self._resize, self._suppression = (facts.get(key) for key in ('crop', 'resize', 'suppression'))
+        self._crop, self.resize, self._suppression = (facts.get(key) for key in ('crop', 'resize', 'suppression'))
         self.finds_people = self._suppression is not None
 
     def frames_around(self, frame: int, total: int) -> List[int]:
@@ -108,10 +109,10 @@ class ONNXModel:
 
     def _new_size(self, height: int, width: int) -> Tuple[int, int]:
         """Width and height, as MMAction2's Resize."""
-        if not self._resize:
+        if not self.resize:
             return width, height
-        scale = self._resize['scale']
-        if not self._resize['keep_ratio']:
+        scale = self.resize['scale']
+        if not self.resize['keep_ratio']:
             return tuple(scale)
         long, short = (np.inf if edge == -1 else edge for edge in (max(scale, key=lambda e: np.inf if e == -1 else e),
                                                                    min(scale, key=lambda e: np.inf if e == -1 else e)))
