@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
-from stssa_mm.checks.dataset_checks import check_config, class_table
+from stssa_mm.checks import check_config, class_table
 
 
 def main():

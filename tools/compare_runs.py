@@ -14,6 +14,7 @@ from pathlib import Path
 
 from stssa_mm.evaluation.comparison import compare
 from stssa_mm.evaluation.result import EvaluationResult
+from stssa_mm.files.whole_file import write_whole
 from stssa_mm.runs.result_files import find_result, run_names
 from stssa_mm.visualization.comparison import plot_comparison
 
@@ -43,11 +44,10 @@ def main():
         first, second = ([EvaluationResult.load(file) for file, _ in side] for side in found)
         comparison = compare(first, second, args.names or names, args.resamples, args.seed, args.iou)
         out = args.out or (sides[0][0] if sides[0][0].is_dir() else sides[0][0].parent)
-        out.mkdir(parents=True, exist_ok=True)
         files = [out / f'{names[1]}_vs_{names[0]}{suffix}' for suffix in ('.png', '.csv', '.md')]
         plot_comparison(comparison, files[0])
         comparison.write_csv(files[1])
-        files[2].write_text(comparison.markdown())
+        write_whole(files[2], comparison.markdown())
     except (OSError, ValueError) as error:
         sys.exit(f'compare_runs.py: {error}')
     for note in (note for side in found for _, note in side if note):

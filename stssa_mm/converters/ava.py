@@ -6,15 +6,16 @@ them is complete here as well.
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 from zipfile import BadZipFile, ZipFile
 
 from tqdm import tqdm
 
-from stssa_mm.files.whole_file import whole_file
+from stssa_mm.files.whole_file import whole_file, write_whole
+from stssa_mm.video.find import find_video
 from stssa_mm.video.writer import (
-    VideoError,
     Window,
     cut_fault,
     cut_video,
@@ -69,7 +70,12 @@ class Copy(NamedTuple):
             path, check = self.frames(video), frames_fault
         else:
             folder, check = (self.movies, movie_fault) if step == 'videos' else (self.cuts, cut_fault)
-            path = find_video(folder, video) or folder / f'{video}.*'
+            try:
+                path = find_video(folder, video)
+            except FileNotFoundError:
+                path = folder / f'{video}.*'
+            except ValueError as error:
+                return str(error)
         fault = check(path, self.window) if path.exists() else NOT_THERE
         return fault and f'{path} {fault}'
 
@@ -81,11 +87,6 @@ class Copy(NamedTuple):
             if fault is None:
                 return None
         return fault
-
-
-def find_video(folder: Path, video: str) -> Optional[Path]:
-    """The file of a video in whatever container, or None."""
-    return next((file for file in (folder / f'{video}{suffix}' for suffix in CONTAINERS) if file.exists()), None)
 
 
 def annotation_files(version: str, subsets: Sequence[str]) -> List[str]:
@@ -250,7 +251,7 @@ def for_each(faults: Dict[str, str], work: Callable[[str, str], None], jobs: int
         for future in tqdm(as_completed(futures), desc=title, total=len(futures), unit='video', mininterval=1):
             try:
                 future.result()
-            except (DownloadError, VideoError) as error:
+            except (DownloadError, FileNotFoundError, ValueError) as error:  # BrokenVideoError is a ValueError
                 failed[futures[future]] = str(error)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # on Ctrl-C nothing more is started
@@ -260,8 +261,7 @@ def for_each(faults: Dict[str, str], work: Callable[[str, str], None], jobs: int
 def write_missing(file: Path, missing: Dict[str, str]) -> None:
     """A line 'name: reason' for each; no file where nothing is missing."""
     if missing:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(''.join(f'{name}: {reason}\n' for name, reason in sorted(missing.items())))
+        write_whole(file, ''.join(f'{name}: {reason}\n' for name, reason in sorted(missing.items())))
     else:
         file.unlink(missing_ok=True)
 
@@ -337,21 +337,24 @@ def prepare_ava(out: Path,
             raise DownloadError(f'{fault}, and offline')
         if video not in names:
             raise DownloadError(f'{fault}, and the list of movies does not name it')
-        present = find_video(copy.movies, video)
-        if present and present.name != names[video]:
-            raise VideoError(f'{fault}: delete it, and {names[video]} is downloaded')
+        with suppress(FileNotFoundError):
+            present = find_video(copy.movies, video)
+            if present.name != names[video]:
+                raise ValueError(f'{fault}: delete it, and {names[video]} is downloaded')
         download(f'{sources.movies}/{SUBSETS[chosen[video]]}/{names[video]}', copy.movies / names[video])
 
+    def source_of(folder, video, fault, step):
+        try:
+            return find_video(folder, video)
+        except FileNotFoundError:
+            raise FileNotFoundError(f'{fault}, and neither is {folder / video}.*: run the step {step} first') from None
+
     def cut_movie(video, fault):
-        movie = find_video(copy.movies, video)
-        if movie is None:
-            raise VideoError(f'{fault}, and neither is {copy.movies / video}.*: run the step videos first')
+        movie = source_of(copy.movies, video, fault, 'videos')
         cut_video(movie, copy.cuts / movie.name, window, short_side)
 
     def write_frames(video, fault):
-        cut = find_video(copy.cuts, video)
-        if cut is None:
-            raise VideoError(f'{fault}, and neither is {copy.cuts / video}.*: run the step cut first')
+        cut = source_of(copy.cuts, video, fault, 'cut')
         extract_frames(cut, copy.frames(video), window, short_side, quality)
 
     works = {'videos': fetch_movie, 'cut': cut_movie, 'frames': write_frames}

@@ -21,8 +21,10 @@ import cv2
 import numpy as np
 
 from stssa_mm.files.annotations import Row, write_annotations
+from stssa_mm.files.key_frames import key_of
 from stssa_mm.files.label_map import write_label_map
 from stssa_mm.files.proposals import write_proposals
+from stssa_mm.files.whole_file import write_whole
 from stssa_mm.video.writer import write_video
 
 POSTURES = ('stand', 'crouch')
@@ -229,7 +231,7 @@ def make_proposals(rows: Sequence[Row], rng: np.random.Generator) -> dict[str, n
     """
     people: dict[str, dict[int, tuple]] = {}
     for row in rows:
-        people.setdefault(f'{row.video},{row.timestamp:04d}', {})[row.person] = row[2:6]
+        people.setdefault(key_of(row.video, row.timestamp), {})[row.person] = row[2:6]
     proposals = {}
     for key, boxes in people.items():
         boxes = np.array(list(boxes.values()))
@@ -281,7 +283,7 @@ def make_toy(out: Path, seed: int = 0, train_videos: int = 100, val_videos: int 
         proposals = make_proposals(rows, rng)
         excluded = sorted(rng.choice(list(proposals), max(1, round(EXCLUDED_SHARE * len(proposals))), replace=False))
         write_annotations(annotations / f'{split}.csv', rows)
-        (annotations / f'{split}_excluded_timestamps.csv').write_text(''.join(f'{key}\n' for key in excluded))
+        write_whole(annotations / f'{split}_excluded_timestamps.csv', ''.join(f'{key}\n' for key in excluded))
         write_proposals(annotations / f'{split}_proposals.pkl', proposals)
         summary[f'{split}_videos'] = count
         summary[f'{split}_key_frames'] = len(proposals)

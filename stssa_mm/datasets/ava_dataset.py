@@ -3,7 +3,7 @@ import contextlib
 import os.path as osp
 import random
 from pathlib import Path
-from typing import Callable, Dict, Optional, Sequence, Union
+from typing import Callable, Collection, Dict, Optional, Sequence, Union
 
 import numpy as np
 import torch
@@ -56,9 +56,9 @@ class STSSAAVADataset(AVADataset):
     - Each video may have its own start, length and rate: ``video_info``.
     - Videos of any extension: ``video_suffix``. Frames of any name: ``filename_tmpl``.
     - With ``multilabel=False`` a person has one label, or there is an error.
-    - In testing a dataset may go without ground truth: ``ann_file`` is None, and the key frames are those of the
-      proposal file, or it is a list of key frames ("video,timestamp"). ``gt_bboxes`` are (0, 4) then, as the
-      transforms move proposals only beside ground truth.
+    - In testing a dataset may go without ground truth: ``ann_file`` is None, and the key frames are ``key_frames`` or
+      those of the proposal file, or it is a list of key frames ("video,timestamp"). ``gt_bboxes`` are (0, 4) then, as
+      the transforms move proposals only beside ground truth.
 
     Args:
         ann_file (str, optional): Annotation csv; see above.
@@ -68,7 +68,10 @@ class STSSAAVADataset(AVADataset):
         custom_classes (Sequence[int], optional): Class ids to use, a subset of the label map's. Defaults to all.
         missing_proposals (str): A key frame without an entry in the proposal file: ``'error'``, or ``'empty'``, a clip
             without proposals in testing, left out in training; they are counted in the log, and all of them missing is
-            an error. Defaults to ``'error'``.
+            an error; or ``'keep'``, the same without a word, for callers who look at ``missing`` themselves. Defaults
+            to ``'error'``.
+        key_frames (Sequence[str], optional): Keys ('video,0902') of the key frames to test on where ``ann_file`` is
+            None. Defaults to None: those of the proposal file.
         keep_empty (bool): Also train on key frames without people. Defaults to False.
         video_suffix (str, optional): Added to a video id to find its file in ``data_prefix['img']``, with
             ``use_frames=False``, unless the id has the extension of a video, as in MultiSports, or is a file's name by
@@ -93,14 +96,16 @@ class STSSAAVADataset(AVADataset):
                  proposal_file: Optional[str] = None,
                  custom_classes: Optional[Sequence[int]] = None,
                  missing_proposals: str = 'error',
+                 key_frames: Optional[Sequence[str]] = None,
                  keep_empty: bool = False,
                  video_suffix: Optional[str] = '.mp4',
                  filename_tmpl: Optional[str] = None,
                  video_info: Optional[str] = None,
                  lazy_init: bool = False,
                  **kwargs) -> None:
-        if missing_proposals not in ('error', 'empty'):
-            raise ValueError(f"dataset.missing_proposals={missing_proposals!r}: expected 'error' or 'empty'")
+        if missing_proposals not in ('error', 'empty', 'keep'):
+            raise ValueError(f"dataset.missing_proposals={missing_proposals!r}: expected 'error' or 'empty' (or "
+                             "'keep')")
         self.missing_proposals = missing_proposals
         self.keep_empty = keep_empty
         self.video_suffix = video_suffix
@@ -113,6 +118,7 @@ class STSSAAVADataset(AVADataset):
         super().__init__(ann_file, pipeline, lazy_init=True,
                          **{**kwargs, 'filename_tmpl': filename_tmpl or DEFAULT_TEMPLATE, 'serialize_data': False})
         self.proposal_file = proposal_file
+        self._keys = key_frames
         self.custom_classes = None if custom_classes is None else [0, *custom_classes]
         if not lazy_init:
             self.full_init()
@@ -125,10 +131,11 @@ class STSSAAVADataset(AVADataset):
         """
         self._check_arguments()
         proposals = read_proposals(self.proposal_file) if self.proposal_file else None
-        rows = read_annotations(self.ann_file) if self.ann_file else _without_ground_truth(proposals)
+        rows = read_annotations(self.ann_file) if self.ann_file else _without_ground_truth(
+            proposals if self._keys is None else self._keys)
         for note in rows.notes:
             MMLogger.get_current_instance().info(note)
-        self.key_frames = group_rows(rows, self._score_index(rows))
+        self.key_frames = group_rows(rows, self._class_columns(rows))
         if not self.multilabel:
             self._check_single_labels()
         frames = range(len(self.key_frames.video))
@@ -237,9 +244,11 @@ class STSSAAVADataset(AVADataset):
             if path is not None and not osp.isfile(path):
                 raise FileNotFoundError(f'dataset.{key}={path!r}: no such file (working directory '
                                         f'{osp.abspath(".")}). data/README.md shows how to make it; or correct the key')
-        if self.ann_file is None and not (self.proposal_file and self.test_mode):
+        if self.ann_file is None and not ((self.proposal_file or self._keys is not None) and self.test_mode):
             raise ValueError('dataset.ann_file=None: expected a file, or with test_mode=True a proposal_file, whose '
                              'key frames are used')
+        if self.ann_file is not None and self._keys is not None:
+            raise ValueError(f'dataset.key_frames: expected None beside ann_file={self.ann_file!r}, which has its own')
         if self.custom_classes is not None:
             ids = self.custom_classes[1:]
             if self.label_file is None:
@@ -252,8 +261,8 @@ class STSSAAVADataset(AVADataset):
                 raise ValueError(f'dataset.num_classes={self.num_classes}: expected {len(ids) + 1}, the custom_classes '
                                  '+ 1')
 
-    def _score_index(self, rows: Rows) -> np.ndarray:
-        """(N,) the index of the score of each row's label, -1 where the class is not used."""
+    def _class_columns(self, rows: Rows) -> np.ndarray:
+        """(N,) the class column of each row's label, -1 where the class is not used."""
         if self.custom_classes is not None:
             index = np.full(max(rows.label.max(initial=0), max(self.custom_classes)) + 1, -1)
             index[self.custom_classes[1:]] = np.arange(1, len(self.custom_classes))
@@ -278,7 +287,7 @@ class STSSAAVADataset(AVADataset):
 
     def _see_to_missing(self, missing: np.ndarray, used: int) -> None:
         """Raise an error or log a line for the key frames (by number) that the proposal file lacks."""
-        if not len(missing):
+        if not len(missing) or self.missing_proposals == 'keep':
             return
         some = '; '.join(map(self._key, missing[:3]))
         fact = (f'dataset.proposal_file={self.proposal_file!r}: {len(missing)} of {used} key frames of {self.ann_file} '
@@ -343,9 +352,9 @@ class STSSAAVADataset(AVADataset):
             return super().prepare_data(idx)
 
 
-def _without_ground_truth(proposals: Dict[str, np.ndarray]) -> Rows:
-    """The key frames of a proposal file, with nobody on them."""
-    names, timestamp = zip(*map(split_key, proposals)) if proposals else ((), ())
+def _without_ground_truth(keys: Collection[str]) -> Rows:
+    """Key frames with nobody on them."""
+    names, timestamp, _ = zip(*map(split_key, keys)) if keys else ((), (), ())
     videos, video = np.unique(np.array(names, str), return_inverse=True)
     none = np.zeros(0, np.int64)
     return Rows(videos, none, np.zeros(0), np.zeros((0, 4)), none, None, np.zeros(0), video, np.array(timestamp))

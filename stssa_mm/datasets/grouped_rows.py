@@ -7,7 +7,7 @@ import pandas as pd
 from stssa_mm.files.annotations import Rows
 
 
-class KeyFrames(NamedTuple):
+class GroupedRows(NamedTuple):
     """F key frames with P people, who have N labels. Read only: copies share the arrays.
 
     Attributes:
@@ -18,7 +18,7 @@ class KeyFrames(NamedTuple):
         box (np.ndarray): (P, 4) x1, y1, x2, y2, relative.
         person (np.ndarray): (P,) their ids.
         labels (np.ndarray): (P + 1,) the labels of person p are labels[p] to labels[p + 1].
-        label (np.ndarray): (N,) indices of scores.
+        label (np.ndarray): (N,) class columns.
     """
     videos: np.ndarray
     video: np.ndarray
@@ -29,11 +29,11 @@ class KeyFrames(NamedTuple):
     labels: np.ndarray
     label: np.ndarray
 
-    def __deepcopy__(self, memo: dict) -> 'KeyFrames':
+    def __deepcopy__(self, memo: dict) -> 'GroupedRows':
         return self
 
     def labels_of(self, frame: int) -> Tuple[np.ndarray, np.ndarray]:
-        """The labels of a key frame's people: (n,) the person, from 0, and (n,) the index of the score."""
+        """The labels of a key frame's people: (n,) the person, from 0, and (n,) the class column."""
         first, last = self.people[frame], self.people[frame + 1]
         counts = np.diff(self.labels[first:last + 1])
         return np.repeat(np.arange(last - first), counts), self.label[self.labels[first]:self.labels[last]]
@@ -50,7 +50,7 @@ def _first(numbers: np.ndarray) -> np.ndarray:
     return np.flatnonzero(~pd.Series(numbers).duplicated())
 
 
-def group_rows(rows: Rows, index: np.ndarray) -> KeyFrames:
+def group_rows(rows: Rows, index: np.ndarray) -> GroupedRows:
     """Group rows by key frame and person.
 
     Key frames, and people within one, stand in the order in which a row first names them; key frames without people
@@ -59,7 +59,7 @@ def group_rows(rows: Rows, index: np.ndarray) -> KeyFrames:
 
     Args:
         rows (Rows): Of an annotation file.
-        index (np.ndarray): (N,) the index of the score of each row's label; -1 for a row to leave out.
+        index (np.ndarray): (N,) the class column of each row's label; -1 for a row to leave out.
     """
     keep = index >= 0
     video, timestamp = (np.concatenate([column[keep], column[~keep], empty]) for column, empty in (
@@ -77,7 +77,7 @@ def group_rows(rows: Rows, index: np.ndarray) -> KeyFrames:
     by_person = np.argsort(person, kind='stable')
     people = np.searchsorted(frame[of_person], np.arange(len(first) + 1))
     ids = ids[0][of_person] if ids else np.arange(len(of_person)) - people[frame[of_person]]
-    return KeyFrames(
+    return GroupedRows(
         videos=rows.videos,
         video=video[first],
         timestamp=timestamp[first],

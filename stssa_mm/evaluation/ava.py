@@ -8,7 +8,8 @@ from stssa_mm.files.annotations import Rows, read_annotations, read_detections
 from stssa_mm.files.key_frames import read_exclusions
 from stssa_mm.files.label_map import read_label_map
 
-from .frame_map import Boxes, frame_map
+from .boxes import Boxes
+from .frame_map import frame_map
 from .result import EvaluationResult
 from .tubes import ground_truth_tubes, link_detections, suppress_tubes
 from .video_map import VideoMAP, video_map

@@ -24,10 +24,10 @@ NOWHERE = ('evaluator.ann_file=None: expected a file, or evaluator.out_dir, a fo
 
 
 def result_table(result: EvaluationResult) -> str:
-    """Text: a row a class with its AP and the numbers of annotated boxes and detections."""
-    table = Table('id', 'class', 'AP', 'annotated', 'detected')
+    """Text: a row a class with its AP, in points of 100, and the numbers of annotated boxes and detections."""
+    table = Table('id', 'class', 'AP (points of 100)', 'annotated', 'detected')
     for row in result.summary()['per_class']:
-        ap = 'not counted' if row['ap'] is None else f'{row["ap"]:.4f}'
+        ap = 'not counted' if row['ap'] is None else f'{100 * row["ap"]:.2f}'
         table.add_row(str(row['id']), escape(row['name']), ap, str(row['num_gt']), str(row['num_det']))
     console = Console(width=100, color_system=None)
     with console.capture() as capture:

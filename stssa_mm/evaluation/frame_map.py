@@ -1,73 +1,16 @@
 """Frame-AP of detections on key frames. numpy only."""
-from typing import Mapping, NamedTuple, Sequence, Tuple
+from typing import Mapping, Sequence
 
 import numpy as np
 
+from .average_precision import average_precision
+from .boxes import Boxes, best_overlaps
 from .chance import random_scores
 from .official_order import first_appearance, official_order, sort_by
-from .result import EvaluationResult, average_precision
+from .result import EvaluationResult
 
 RULES = ('activitynet', 'mmaction2')
 CAPACITY = 50  # labelled boxes of a key frame that the official script reads
-
-
-class Boxes(NamedTuple):
-    """N labelled boxes on key frames.
-
-    Attributes:
-        frame (np.ndarray): (N,) number of the key frame; -1 for one that the ground truth does not list.
-        box (np.ndarray): (N, 4) x1, y1, x2, y2.
-        label (np.ndarray): (N,) class ids.
-        score (np.ndarray): (N,); of ground truth the person id, which decides the order of equals, or one number for
-            all.
-    """
-    frame: np.ndarray
-    box: np.ndarray
-    label: np.ndarray
-    score: np.ndarray
-
-    def take(self, index: np.ndarray) -> 'Boxes':
-        """Some of the boxes, by mask or index."""
-        return Boxes(*(column[index] for column in self))
-
-
-def best_overlaps(boxes: Boxes, ground_truth: Boxes, num_frames: int) -> Tuple[np.ndarray, np.ndarray]:
-    """For each box the overlap (IoU) with the annotated box of its frame and label that overlaps most.
-
-    Args:
-        boxes (Boxes): N detections.
-        ground_truth (Boxes): M annotated boxes.
-        num_frames (int): Frame numbers are below it.
-
-    Returns:
-        tuple[np.ndarray]: (N,) the overlap, 0 where the frame has no such label, and (N,) the index of the annotated
-        box, the first of equals.
-    """
-    order = np.argsort(ground_truth.label * num_frames + ground_truth.frame, kind='stable')
-    keys = (ground_truth.label * num_frames + ground_truth.frame)[order]
-    groups, starts, sizes = np.unique(keys, return_index=True, return_counts=True)
-    overlap, match = np.zeros(len(boxes.frame)), np.zeros(len(boxes.frame), np.int64)
-    if not len(groups) or not len(boxes.frame):
-        return overlap, match
-    wanted = boxes.label * num_frames + boxes.frame
-    group = np.minimum(np.searchsorted(groups, wanted), len(groups) - 1)
-    paired = np.flatnonzero(groups[group] == wanted)
-    sizes, starts = sizes[group[paired]], starts[group[paired]]
-    # One entry for each pair of a detection with an annotated box of its frame and label.
-    first = np.cumsum(sizes) - sizes
-    candidate = order[np.arange(sizes.sum()) - np.repeat(first - starts, sizes)]
-    a, b = boxes.box[np.repeat(paired, sizes)], ground_truth.box[candidate]
-    sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
-    sides = np.maximum(sides, 0, dtype=np.float64)  # areas stay in the boxes' own precision, as in np_box_ops
-    intersection = sides[:, 1] * sides[:, 0]
-    area_a, area_b = ((x[:, 3] - x[:, 1]) * (x[:, 2] - x[:, 0]) for x in (a, b))
-    union = area_a + area_b - intersection
-    iou = np.divide(intersection, union, out=np.zeros_like(union), where=union > 0)
-    overlap[paired] = np.maximum.reduceat(iou, first)
-    is_best = iou == np.repeat(overlap[paired], sizes)
-    position = np.where(is_best, np.arange(len(iou)), len(iou))
-    match[paired] = candidate[np.minimum.reduceat(position, first)]
-    return overlap, match
 
 
 def true_positives(overlap: np.ndarray, match: np.ndarray, threshold: float) -> np.ndarray:
@@ -91,7 +34,7 @@ def frame_map(ground_truth: Boxes,
 
     A detection is compared with the annotated box of its frame and class that overlaps most; it is a true positive if
     the overlap reaches the threshold and no detection of higher score has taken that box. AP is the area under the
-    precision-recall curve with precision made to fall (PASCAL VOC 2010 and later). Both rules rank equal scores as the
+    precision-recall curve with interpolated precision (PASCAL VOC 2010 and later). Both rules rank equal scores as the
     code that they follow does: by numpy's unstable ``argsort`` of the scores of a class, reversed, whose order of ties
     differs between processors.
 

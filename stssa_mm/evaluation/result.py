@@ -13,26 +13,6 @@ from stssa_mm.files.whole_file import whole_file
 RESULT = 'result.json'  # the name under which a test leaves its result
 
 
-def average_precision(matched: np.ndarray, num_gt: float, weights: np.ndarray = 1.0) -> float:
-    """Area under the precision-recall curve, with precision made to fall (PASCAL VOC 2010 and later).
-
-    Args:
-        matched (np.ndarray): (n,) bool, the detections of one class by falling score: is it a true positive?
-        num_gt (float): Annotated boxes of the class, weighted if ``weights`` are given.
-        weights (np.ndarray): (n,) what each detection counts. Defaults to 1.0 for all.
-
-    Returns:
-        float: 0 to 1, or nan if ``num_gt`` is 0.
-    """
-    if not num_gt:
-        return float('nan')
-    positive = np.cumsum(matched * weights)
-    total = np.cumsum(np.broadcast_to(weights, matched.shape))
-    precision = np.divide(positive, total, out=np.zeros(len(matched)), where=total > 0)
-    best = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(np.sum((best * weights)[matched]) / num_gt)
-
-
 @dataclass
 class EvaluationResult:
     """AP of each class, and the matches that it was computed from. K classes, I IoU thresholds, V videos, N detections.

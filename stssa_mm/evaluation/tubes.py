@@ -6,6 +6,8 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
+from .boxes import pairwise_iou
+
 
 class Tube(NamedTuple):
     """One person doing one thing from one key frame to another.
@@ -24,22 +26,13 @@ class Tube(NamedTuple):
     score: float = 1.0
 
 
-def box_iou(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Overlap of boxes (..., 4) with boxes (..., 4), pair by pair; 0 where neither has an area."""
-    size = np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2])
-    intersection = size.clip(0).prod(-1)
-    areas = [(boxes[..., 2:] - boxes[..., :2]).clip(0).prod(-1) for boxes in (one, other)]
-    union = areas[0] + areas[1] - intersection
-    return np.divide(intersection, union, out=np.zeros_like(union, dtype=float), where=union > 0)
-
-
 def tube_iou(one: Tube, other: Tube) -> float:
     """Temporal IoU times the mean spatial IoU over the common key frames."""
     common, in_one, in_other = np.intersect1d(one.frames, other.frames, assume_unique=True, return_indices=True)
     if not len(common):
         return 0.0
     temporal = len(common) / (len(one.frames) + len(other.frames) - len(common))
-    return float(temporal * box_iou(one.boxes[in_one], other.boxes[in_other]).mean())
+    return float(temporal * pairwise_iou(one.boxes[in_one], other.boxes[in_other]).mean())
 
 
 def _groups(*keys) -> Dict[tuple, np.ndarray]:
@@ -169,7 +162,7 @@ def _link(rows: np.ndarray, frame: np.ndarray, box: np.ndarray, score: np.ndarra
         live.sort(key=lambda tube: -score[tube].mean())
         last = box[[tube[-1] for tube in live]].reshape(-1, 1, 4)
         free = np.ones(len(new), bool)
-        for tube, near in zip(live, box_iou(box[new], last) >= iou):
+        for tube, near in zip(live, pairwise_iou(box[new], last) >= iou):
             best = np.flatnonzero(near & free)[:1]  # they fall in score
             tube += new[best].tolist()
             free[best] = False

@@ -3,39 +3,11 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from .result import average_precision
+from .average_precision import AP_FORMS
 from .tubes import Tube, tube_iou
 
 COCO_THRESHOLDS = tuple(round(0.5 + 0.05 * index, 2) for index in range(10))
 THRESHOLDS = (0.2, *COCO_THRESHOLDS)
-
-
-def trapezoid_ap(matched: np.ndarray, num_gt: int) -> float:
-    """Area under the points (recall, precision) joined by straight lines from (0, 1), ``pr_to_ap`` of ACT.
-
-    Args:
-        matched (np.ndarray): (n,) bool, the detections of one class by falling score: is it a true positive?
-        num_gt (int): What there is to find, above 0.
-    """
-    precision = np.concatenate([[1.0], np.cumsum(matched) / np.arange(1, len(matched) + 1)])
-    return float((precision[1:] + precision[:-1])[matched].sum() / 2 / num_gt)
-
-
-def eleven_point_ap(matched: np.ndarray, num_gt: int) -> float:
-    """Mean of the highest precision at a recall of at least 0, 0.1, ..., 1 (PASCAL VOC 2007).
-
-    Recalls are compared as whole numbers: 3 of 10 found reach 0.3, which rounding denies in floating point.
-
-    Args:
-        matched (np.ndarray): (n,) bool, the detections of one class by falling score: is it a true positive?
-        num_gt (int): What there is to find, above 0.
-    """
-    positive = np.cumsum(matched)
-    precision = positive / np.arange(1, len(matched) + 1)
-    return float(np.mean([precision[10 * positive >= tenth * num_gt].max(initial=0) for tenth in range(11)]))
-
-
-AP_FORMS = {'area': average_precision, 'trapezoid': trapezoid_ap, '11points': eleven_point_ap}
 
 
 class VideoMAP(NamedTuple):
@@ -83,8 +55,8 @@ def video_map(ground_truth: Sequence[Tube], detections: Sequence[Tube],
         detections (Sequence[Tube]): Detected tubes with scores.
         thresholds (Sequence[float]): Least overlaps. Defaults to 0.2 and 0.5 to 0.95 in steps of 0.05.
         ap_form (str): ``'area'`` under the interpolated precision
-            (:func:`~stssa_mm.evaluation.result.average_precision`), ``'trapezoid'`` (:func:`trapezoid_ap`) or
-            ``'11points'`` (:func:`eleven_point_ap`). Defaults to ``'area'``.
+            (:func:`~.average_precision.average_precision`), ``'trapezoid'`` (:func:`~.average_precision.trapezoid_ap`)
+            or ``'11points'`` (:func:`~.average_precision.eleven_point_ap`). Defaults to ``'area'``.
 
     Returns:
         VideoMAP: AP of the classes with ground truth.

@@ -9,7 +9,7 @@ from typing import Iterable, NamedTuple, Optional, Tuple
 import numpy as np
 import pandas as pd
 
-from .key_frames import DIGITS
+from .key_frames import DIGITS, key_of
 from .text import lines_of, split_line, without_blanks
 from .whole_file import whole_file
 
@@ -253,7 +253,7 @@ def write_annotations(path: Path, rows: Iterable[Row]) -> None:
     with whole_file(path) as part, open(part, 'w') as file:
         for row in rows:
             box = ','.join(f'{value:.4f}' for value in row[2:6])
-            file.write(f'{row.video},{row.timestamp:04d},{box},{row.label},{row.person}\n')
+            file.write(f'{key_of(row.video, row.timestamp)},{box},{row.label},{row.person}\n')
 
 
 def write_detections(path: Path, rows: Rows) -> None:

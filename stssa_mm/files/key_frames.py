@@ -1,6 +1,6 @@
 """Key frames: a video and a timestamp in it."""
 from pathlib import Path
-from typing import List, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -16,43 +16,77 @@ def key_of(video: str, timestamp: float) -> str:
     return f'{video},{int(timestamp):04d}' if timestamp == int(timestamp) else f'{video},{timestamp!r}'
 
 
-def split_key(key: str) -> Tuple[str, float]:
-    """Video, without blanks around it, and timestamp of a key, rounded to 6 digits.
+class KeyFrame(NamedTuple):
+    """A moment of a video: its timestamp in the files and, where it is known, its frame in the video, from 0."""
+    video: str
+    timestamp: float
+    frame: Optional[int] = None
 
-    Raises:
-        ValueError: If it is none.
-    """
-    video, _, timestamp = key.rpartition(',')
+    @property
+    def key(self) -> str:
+        """What names it, see :func:`key_of`."""
+        return key_of(self.video, self.timestamp)
+
+
+def _key_frame(video: str, timestamp: str) -> Optional[KeyFrame]:
+    """From texts: the video without blanks around it, the timestamp rounded to 6 digits. None if it is none."""
     video = without_blanks(video)
     try:
-        value = round(float(timestamp), DIGITS)
+        value = round(float(timestamp), DIGITS) if timestamp.isascii() and '_' not in timestamp else np.nan
     except ValueError:
-        value = float('nan')
-    if not video or not np.isfinite(value):
+        value = np.nan
+    return KeyFrame(video, value) if video and np.isfinite(value) else None
+
+
+def split_key(key: str) -> KeyFrame:
+    """The key frame that a key names: 'video,0902'.
+
+    Raises:
+        ValueError: If it names none.
+    """
+    video, _, timestamp = key.rpartition(',')
+    key_frame = _key_frame(video, timestamp)
+    if key_frame is None:
         raise ValueError(f"key {key!r}: expected 'video,timestamp', such as 'a_video,0902'")
-    return video, value
+    return key_frame
 
 
-def read_key_frames(file: Path) -> List[Tuple[str, float]]:
-    """Video ids and timestamps of an annotation csv, or of a list of key frames: lines that begin "video,timestamp".
+def key_frame_lines(path: Path, expected: str) -> Iterator[Tuple[str, str, KeyFrame, List[str]]]:
+    """The lines of a csv, "video,timestamp" and perhaps more; blank ones are passed over.
+
+    Args:
+        path (Path): The file.
+        expected (str): What a line is, for the error.
+
+    Yields:
+        tuple: File and number of the line, the line, its key frame and its other fields.
+
+    Raises:
+        ValueError: If a line has no key frame; names file and line.
+    """
+    for number, line in lines_of(path):
+        where, line = f'{path}:{number}', line.strip()
+        video, timestamp, *more = split_line(line) if ',' in line else (line, '')
+        key_frame = _key_frame(video, timestamp)
+        if key_frame is None:
+            raise ValueError(f'{where}: {line!r}: expected {expected}')
+        yield where, line, key_frame, more
+
+
+def read_key_frames(path: Path) -> List[KeyFrame]:
+    """The key frames of an annotation csv, or of a list: lines that begin "video,timestamp".
 
     Returns:
-        list[tuple[str, float]]: Each once, in the file's order.
+        list[KeyFrame]: Each once, in the file's order.
 
     Raises:
         ValueError: If a line is malformed, or there is none.
     """
-    found = {}
-    for number, line in lines_of(file):
-        video, timestamp, *_ = [*split_line(line), '']
-        try:
-            found[split_key(f'{video},{timestamp}')] = None
-        except ValueError:
-            raise ValueError(f'{file}:{number}: {line!r}: expected "video,timestamp,...", the timestamp a number'
-                             ) from None
+    lines = key_frame_lines(path, '"video,timestamp,...", the timestamp a number')
+    found = list(dict.fromkeys(key_frame for _, _, key_frame, _ in lines))
     if not found:
-        raise ValueError(f'{file}: no key frames in it')
-    return list(found)
+        raise ValueError(f'{path}: no key frames in it')
+    return found
 
 
 def read_exclusions(path: Path) -> Tuple[np.ndarray, np.ndarray]:
@@ -64,14 +98,10 @@ def read_exclusions(path: Path) -> Tuple[np.ndarray, np.ndarray]:
     Raises:
         ValueError: If a row is malformed; names file and line.
     """
-    videos, timestamps = [], []
-    for number, line in lines_of(path):
-        video, *timestamp = map(without_blanks, split_line(line))
-        try:
-            timestamps.append(round(float(timestamp[0]), DIGITS) if len(timestamp) == 1 else np.nan)
-        except ValueError:
-            timestamps.append(np.nan)
-        if not video or not np.isfinite(timestamps[-1]):
-            raise ValueError(f'{path}:{number}: {line.strip()!r}: expected video,timestamp')
-        videos.append(video)
-    return np.array(videos, dtype=str), np.array(timestamps, dtype=float)
+    expected, excluded = 'video,timestamp', []
+    for where, line, key_frame, more in key_frame_lines(path, expected):
+        if more:
+            raise ValueError(f'{where}: {line!r}: expected {expected}')
+        excluded.append(key_frame)
+    return (np.array([key_frame.video for key_frame in excluded], dtype=str),
+            np.array([key_frame.timestamp for key_frame in excluded], dtype=float))

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Dict, Sequence
 
 from .text import read_text
-from .whole_file import whole_file
+from .whole_file import write_whole
 
 # What an action list consists of: comments, texts, brackets and colons, separators, words, lone quotation marks.
 TOKENS = re.compile(r'#[^\n]*|"[^"\n]*"|\'[^\'\n]*\'|[{}:]|[,;\s]+|[^\s{}:,;"\'#]+|["\']')
@@ -49,5 +49,4 @@ def read_label_map(path: Path) -> Dict[int, str]:
 def write_label_map(path: Path, names: Sequence[str]) -> None:
     """An AVA action list: classes numbered from 1."""
     items = (f'item {{\n  name: "{name}"\n  id: {number}\n}}\n' for number, name in enumerate(names, 1))
-    with whole_file(path) as part:
-        part.write_text(''.join(items))
+    write_whole(path, ''.join(items))

@@ -8,9 +8,8 @@ from typing import Dict, Iterable, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from .annotations import Row
-from .key_frames import key_of, split_key
+from .key_frames import key_frame_lines, key_of, split_key
 from .plain_pickle import PlainUnpickler
-from .text import split_line, without_blanks
 from .whole_file import whole_file
 
 
@@ -59,21 +58,18 @@ def _read_npz(path: Path) -> dict:
 
 def _read_csv(path: Path) -> dict:
     boxes: Dict[str, list] = {}
-    for number, line in enumerate(path.read_text(encoding='utf-8-sig').splitlines(), 1):
-        if not line.strip():
-            continue
-        fields = split_line(line)
+    expected = 'video,timestamp,x1,y1,x2,y2 and perhaps a score, or video,timestamp where nobody was found'
+    for where, line, key_frame, fields in key_frame_lines(path, expected):
         try:
-            numbers = [float(field) for field in fields[1:]]
+            box = [float(field) for field in fields]
         except ValueError:
-            numbers = []
-        if len(numbers) not in (1, 5, 6):
-            raise ValueError(f'{path}:{number}: {line!r}: expected video,timestamp,x1,y1,x2,y2 and perhaps a score, or '
-                             'video,timestamp where nobody was found')
-        key = key_of(without_blanks(fields[0]), numbers[0])
-        boxes.setdefault(key, []).extend([numbers[1:]] if len(numbers) > 1 else [])
-        if len({len(row) for row in boxes[key]}) > 1:
-            raise ValueError(f'{path}:{number}: {line!r}: expected as many columns as in the other boxes of this frame')
+            box = None
+        if box is None or len(box) not in (0, 4, 5):
+            raise ValueError(f'{where}: {line!r}: expected {expected}')
+        rows = boxes.setdefault(key_frame.key, [])
+        rows.extend([box] if box else [])
+        if len({len(row) for row in rows}) > 1:
+            raise ValueError(f'{where}: {line!r}: expected as many columns as in the other boxes of this frame')
     return {key: np.array(rows, float).reshape(len(rows), -1) if rows else np.zeros((0, 5))
             for key, rows in boxes.items()}
 
@@ -108,7 +104,7 @@ def read_proposals(path: Path) -> Dict[str, np.ndarray]:
         if not isinstance(name, str):
             raise ValueError(f"{path}: key {name!r}: expected a text 'video,timestamp'")
         try:
-            key = key_of(*split_key(name))
+            key = split_key(name).key
         except ValueError as error:
             raise ValueError(f'{path}: {error}') from None
         if key in proposals:

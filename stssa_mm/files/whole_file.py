@@ -24,3 +24,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text to a file by :func:`whole_file`."""
+    with whole_file(path) as part:
+        part.write_text(text)

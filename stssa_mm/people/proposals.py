@@ -8,25 +8,14 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from stssa_mm.files.key_frames import key_of, read_key_frames
+from stssa_mm.files.key_frames import KeyFrame, read_key_frames
 from stssa_mm.files.proposals import check_proposal_suffix, write_proposals
 from stssa_mm.files.video_info import VideoInfo, read_video_info
+from stssa_mm.files.whole_file import write_whole
 from stssa_mm.video.clock import frame_at
 from stssa_mm.video.find import find_videos, open_frames
 
 from .detectors import PersonDetector, select_people
-
-
-class KeyFrame(NamedTuple):
-    """Where a key frame is: its timestamp in the files, and its frame in the video, from 0."""
-    video: str
-    timestamp: float
-    frame: int
-
-    @property
-    def key(self) -> str:
-        """What names it in a proposal file."""
-        return key_of(self.video, self.timestamp)
 
 
 class Selection(NamedTuple):
@@ -121,7 +110,7 @@ def _read_partial(partial: Path, header: dict) -> Dict[KeyFrame, np.ndarray]:
     text = partial.read_text()
     whole = text[:text.rfind('\n') + 1]
     if whole != text:
-        partial.write_text(whole)
+        write_whole(partial, whole)
     lines = whole.splitlines()
     if not lines:
         return {}
@@ -170,7 +159,7 @@ def make_proposals(key_frame_file: Path, videos: Path, detector: PersonDetector,
     wanted = sorted(read_key_frames(key_frame_file))
     infos = read_video_info(video_info) if video_info else {}
     timestamps: Dict[str, list] = {}
-    for video, timestamp in wanted:
+    for video, timestamp, _ in wanted:
         timestamps.setdefault(video, []).append(timestamp)
     folders = {video: Path(videos, video) for video in timestamps if Path(videos, video).is_dir()}
     files = {**find_videos(videos, timestamps.keys() - folders.keys()), **folders}

@@ -1,5 +1,4 @@
 """Person boxes for AVA-form data from the region proposals of a trained STSSAFasterRCNN."""
-import tempfile
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import List, Sequence
@@ -11,10 +10,10 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 
-from stssa_mm.files.key_frames import key_of, read_key_frames
+from stssa_mm.files.key_frames import KeyFrame, read_key_frames
 from stssa_mm.registry import DATASETS, MODELS
 
-from .proposals import SELECTION, KeyFrame, Selection, find_and_write
+from .proposals import SELECTION, Selection, find_and_write
 
 
 def proposes_regions(config: Path) -> bool:
@@ -60,21 +59,13 @@ class ClipPeople:
             self._model.to(device)
         except (AssertionError, RuntimeError) as error:
             raise ValueError(f'device={device!r}: {str(error).splitlines()[0]}') from error
-        self._dataset = self._clips(cfg.test_dataloader.dataset, read_key_frames(key_frame_file), videos)
-        frames = self._dataset.key_frames
-        self.key_frames = [KeyFrame(str(frames.videos[video]), timestamp, index)
-                           for index, (video, timestamp) in enumerate(zip(frames.video, frames.timestamp.tolist()))]
-
-    @staticmethod
-    def _clips(dataset, key_frames: Sequence[tuple], videos: Path):
-        """The dataset of these key frames, without labels."""
-        dataset.update(label_file=None, custom_classes=None, exclude_file=None, proposal_file=None, test_mode=True,
-                       video_suffix=None)
+        self.key_frames = read_key_frames(key_frame_file)
+        dataset = cfg.test_dataloader.dataset
+        dataset.update(ann_file=None, key_frames=[key_frame.key for key_frame in self.key_frames], label_file=None,
+                       custom_classes=None, exclude_file=None, proposal_file=None, test_mode=True, video_suffix=None)
         dataset.data_prefix.img = str(videos)
-        with tempfile.TemporaryDirectory() as folder:
-            dataset.ann_file = str(Path(folder, 'key_frames.csv'))
-            Path(dataset.ann_file).write_text(''.join(f'{key_of(*key_frame)}\n' for key_frame in key_frames))
-            return DATASETS.build(dataset)
+        self._dataset = DATASETS.build(dataset)
+        self._samples = {key_frame: index for index, key_frame in enumerate(self.key_frames)}  # they keep their order
 
     def __call__(self, key_frames: Sequence[KeyFrame]) -> List[np.ndarray]:
         """Of each key frame (n, 5): x1, y1, x2, y2, relative, and the score.
@@ -82,7 +73,7 @@ class ClipPeople:
         Raises:
             ValueError: If a video cannot be read or a key frame lies outside.
         """
-        batch = pseudo_collate([self._dataset[key_frame.frame] for key_frame in key_frames])
+        batch = pseudo_collate([self._dataset[self._samples[key_frame]] for key_frame in key_frames])
         with torch.no_grad():
             data = self._model.data_preprocessor(batch, False)
             samples = self._model.propose(data['inputs'], data['data_samples'])

@@ -2,8 +2,9 @@
 from typing import List, Sequence
 
 import numpy as np
-from mmdet.evaluation.functional import bbox_overlaps
 from scipy.optimize import linear_sum_assignment
+
+from stssa_mm.evaluation.boxes import pairwise_iou
 
 
 def link_people(frames: Sequence[np.ndarray], least_iou: float = 0.3) -> List[List[int]]:
@@ -21,7 +22,7 @@ def link_people(frames: Sequence[np.ndarray], least_iou: float = 0.3) -> List[Li
     for index, boxes in enumerate(frames):
         own = [-1] * len(boxes)
         if index:
-            ious = bbox_overlaps(frames[index - 1], boxes)
+            ious = pairwise_iou(frames[index - 1][:, None], boxes)
             for before, now in zip(*linear_sum_assignment(np.where(ious >= least_iou, ious, 0), maximize=True)):
                 if ious[before, now] >= least_iou:
                     own[now] = numbers[-1][before]

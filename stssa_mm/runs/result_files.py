@@ -31,23 +31,40 @@ def find_result(path: Path) -> Tuple[Path, str]:
     path = Path(path)
     if not path.is_dir():
         return path, ''
-    found = sorted((_written(file, path), file) for file in path.glob(f'**/{RESULT}'))
+    found = list(path.glob(f'**/{RESULT}'))
     if not found:
         raise FileNotFoundError(f'{path}: no {RESULT} below: run `mim test` with --work-dir {path}, or give the file '
                                 'that tools/evaluate.py wrote with --out')
-    newest, file = found[-1]
-    if len(found) == 1:
-        return file, ''
-    if found[-2][0] == newest:
-        raise ValueError(f'{path}: {found[-2][1].relative_to(path)} and {file.relative_to(path)} are equally new: give '
-                         'one of these files')
-    return file, f'{path}: {len(found)} results, the newest is taken: {file.relative_to(path)}'
+    return newest_of(found, path, 'results')
 
 
-def _written(file: Path, root: Path) -> str:
-    folders = [parent.name for parent in file.parents if parent == root or root in parent.parents]
+def newest_of(places: Sequence[Path], root: Path, what: str) -> Tuple[Path, str]:
+    """The newest of what several tests left below a folder: by the name of its log folder, or else by its time.
+
+    Args:
+        places (Sequence[Path]): Files or log folders, one at least.
+        root (Path): The folder. Names of folders above it do not count.
+        what (str): They are, in the plural.
+
+    Returns:
+        tuple: The newest, and a note (str) that says so; empty for the only one.
+
+    Raises:
+        ValueError: If the two newest are equally old.
+    """
+    *others, (newest, place) = sorted((_written(place, root), place) for place in places)
+    if not others:
+        return place, ''
+    shown = place.relative_to(root)
+    if others[-1][0] == newest:
+        raise ValueError(f'{root}: {others[-1][1].relative_to(root)} and {shown} are equally new: give one of them')
+    return place, f'{root}: {len(places)} {what}, the newest is taken: {shown}'
+
+
+def _written(place: Path, root: Path) -> str:
+    folders = [folder.name for folder in (place, *place.parents) if folder == root or root in folder.parents]
     times = [name for name in folders if is_time(name)]
-    return times[0] if times else time.strftime(TIME, time.localtime(file.stat().st_mtime))
+    return times[0] if times else time.strftime(TIME, time.localtime(place.stat().st_mtime))
 
 
 def run_names(first: Union[Path, Sequence[Path]], second: Union[Path, Sequence[Path]]) -> Tuple[str, str]:

@@ -1,11 +1,12 @@
 """The metrics of ``mim test`` in a work folder."""
 import json
 from pathlib import Path
-from typing import Dict, NamedTuple, Sequence, Union
+from typing import NamedTuple, Sequence, Tuple, Union
 
 from mmengine.config import Config, ConfigDict
 
 from .logs import MEAN
+from .result_files import newest_of
 
 
 class TestResult(NamedTuple):
@@ -28,14 +29,10 @@ def basis(evaluator: Union[ConfigDict, Sequence[ConfigDict]], step: str) -> str:
     return f'{evaluator.ann_file}, {step}, rule {rule}'
 
 
-def test_results(work_dir: Path) -> Dict[Path, dict]:
-    """The metrics of every ``mim test`` below a folder by their files ``<time>/<time>.json``, the newest last.
-
-    Raises:
-        ValueError: If a file is no json.
-    """
+def _newest_test(work_dir: Path) -> Tuple[Path, dict, str]:
+    """Log folder and metrics of the newest ``mim test`` below a folder, and a note where there are several."""
     results = {}
-    for file in sorted(Path(work_dir).glob('**/*.json'), key=lambda file: (file.stem, file)):
+    for file in Path(work_dir).glob('**/*.json'):
         if file.parent.name != file.stem:
             continue
         try:
@@ -43,15 +40,19 @@ def test_results(work_dir: Path) -> Dict[Path, dict]:
         except ValueError as error:
             raise ValueError(f'{file}: not json ({error}): delete what a killed test left, and test again') from None
         if MEAN in metrics:
-            results[file] = metrics
-    return results
+            results[file.parent] = metrics
+    if not results:
+        raise FileNotFoundError(f'{work_dir}: no test result below: run `mim test` with --work-dir {work_dir}/test')
+    folder, note = newest_of(list(results), Path(work_dir), 'tests')
+    return folder, results[folder], note
 
 
 def note_on_tests(work_dir: Path) -> str:
     """Which of several tests below a folder :func:`newest_test_result` takes; empty where there is no choice."""
-    files = list(test_results(work_dir))
-    return '' if len(files) < 2 else (f'{work_dir}: {len(files)} tests, the newest is taken: '
-                                      f'{files[-1].parent.relative_to(work_dir)}')
+    try:
+        return _newest_test(work_dir)[2]
+    except FileNotFoundError:
+        return ''
 
 
 def newest_test_result(work_dir: Path) -> TestResult:
@@ -59,13 +60,10 @@ def newest_test_result(work_dir: Path) -> TestResult:
 
     Raises:
         FileNotFoundError: If there is none.
-        ValueError: If its config is not beside it, or a file is no json.
+        ValueError: If the two newest are equally old, a file is no json, or the newest's config is not beside it.
     """
-    results = test_results(work_dir)
-    if not results:
-        raise FileNotFoundError(f'{work_dir}: no test result below: run `mim test` with --work-dir {work_dir}/test')
-    file, metrics = list(results.items())[-1]
-    config = file.parent / 'vis_data' / 'config.py'  # not the run's: a test may have other data
+    folder, metrics, _ = _newest_test(work_dir)
+    config = folder / 'vis_data' / 'config.py'  # not the run's: a test may have other data
     if not config.is_file():
-        raise ValueError(f'{config}: no such file: {file} needs it beside it, to say what it was measured on')
+        raise ValueError(f'{config}: no such file: {folder} needs it, to say what it was measured on')
     return TestResult(metrics, basis(Config.fromfile(config).test_evaluator, 'test'))

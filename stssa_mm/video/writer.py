@@ -17,10 +17,7 @@ from .probe import BrokenVideoError, open_container
 from .reader import open_video
 
 FPS = 30  # of cut videos and of frames
-
-
-class VideoError(ValueError):
-    """A video that cannot be used: its file and why."""
+AGAIN = 'Fetch it again'
 
 
 class Window(NamedTuple):
@@ -62,13 +59,13 @@ def run_ffmpeg(video: Path, *options: str, before: tuple = (), package_first: bo
         package_first (bool): See :func:`find_ffmpeg`. Defaults to False.
 
     Raises:
-        VideoError: If ffmpeg fails; with its last messages.
+        BrokenVideoError: If ffmpeg fails; with its last messages.
     """
     command = [find_ffmpeg(package_first), '-nostdin', '-v', 'error', '-y', *before, '-i', str(video), *options]
     result = subprocess.run(command, capture_output=True, text=True, errors='replace')
     if result.returncode:
         lines = result.stderr.strip().splitlines() or [f'exit status {result.returncode}']
-        raise VideoError(f'{video}: ffmpeg: {"; ".join(dict.fromkeys(lines[-3:]))}')
+        raise BrokenVideoError(video, f'ffmpeg: {"; ".join(dict.fromkeys(lines[-3:]))}', AGAIN)
 
 
 def scale_options(short_side: int) -> tuple:
@@ -188,14 +185,14 @@ def mend_video(video: Path, out: Path) -> None:
         out (Path): The file to write.
 
     Raises:
-        VideoError: If nothing can be decoded.
+        BrokenVideoError: If nothing can be decoded.
     """
     try:
         with open_container(str(video), str(video)) as container:
             stream = container.streams.best('video')
             index, odd = stream.index, stream.width % 2 or stream.height % 2
     except BrokenVideoError as error:
-        raise VideoError(f'{video}: it cannot be mended: {error.found}') from None
+        raise BrokenVideoError(video, error.found, 'It cannot be mended') from None
     with whole_file(Path(out)) as part:
         # Colours at half the resolution need even sizes. The options are those of ffmpeg 6.1 and later.
         run_ffmpeg(video, '-map', f'0:{index}', '-c:v', 'libx264', '-crf', '18', '-pix_fmt',
@@ -205,7 +202,7 @@ def mend_video(video: Path, out: Path) -> None:
             with closing(open_video(part)) as mended:
                 mended.check()
         except BrokenVideoError as error:
-            raise VideoError(f'{video}: it cannot be mended: {error.found}') from None
+            raise BrokenVideoError(video, error.found, 'It cannot be mended') from None
 
 
 def cut_video(movie: Path, cut: Path, window: Window, short_side: int = 0) -> None:
@@ -218,14 +215,15 @@ def cut_video(movie: Path, cut: Path, window: Window, short_side: int = 0) -> No
         short_side (int): Pixels that a larger video is scaled down to; 0 keeps its size. Defaults to 0.
 
     Raises:
-        VideoError: If the movie cannot be decoded or ends before the window does.
+        BrokenVideoError: If the movie cannot be decoded or ends before the window does.
     """
     with whole_file(cut) as part:
         run_ffmpeg(movie, '-r', str(FPS), *scale_options(short_side), '-sn', '-strict', 'experimental', str(part),
                    before=('-ss', str(window.start), '-t', str(window.seconds)))
         fault = cut_fault(part, window)
         if fault:
-            raise VideoError(f'{movie}: its cut of {window.seconds:g} s from second {window.start:g} {fault}')
+            raise BrokenVideoError(
+                movie, f'its cut of {window.seconds:g} s from second {window.start:g} {fault}', AGAIN)
 
 
 def extract_frames(cut: Path, folder: Path, window: Window, short_side: int = 0, quality: int = 1) -> None:
@@ -239,7 +237,7 @@ def extract_frames(cut: Path, folder: Path, window: Window, short_side: int = 0,
         quality (int): ffmpeg's ``-q:v``, 1 (best) to 31. Defaults to 1.
 
     Raises:
-        VideoError: If the video cannot be decoded or ends early.
+        BrokenVideoError: If the video cannot be decoded or ends early.
     """
     part = folder.with_name(f'{folder.name}.part')
     shutil.rmtree(part, ignore_errors=True)
@@ -248,7 +246,7 @@ def extract_frames(cut: Path, folder: Path, window: Window, short_side: int = 0,
     fault = frames_fault(part, window)
     if fault:
         shutil.rmtree(part)
-        raise VideoError(f'{cut}: its folder of frames {fault}')
+        raise BrokenVideoError(cut, f'its folder of frames {fault}', 'Cut it again')
     folder.mkdir(exist_ok=True)
     for image in folder.glob('img_*.jpg'):
         image.unlink()

@@ -17,7 +17,7 @@ GREEN, YELLOW, WHITE = (0, 200, 0), (0, 220, 220), (255, 255, 255)  # BGR
 
 
 def _read_key_frame(dataset: STSSAAVADataset, sample: dict, by_video: bool) -> np.ndarray:
-    """The picture (H, W, 3), BGR, of a sample's timestamp; ``by_video``: by the video's times."""
+    """The picture (H, W, 3), BGR, of a sample's timestamp; ``by_video``: by presentation timestamps."""
     if dataset.use_frames:
         frames = FrameFolder(sample['frame_dir'], sample['filename_tmpl'], sample['start_index'])
     else:
@@ -53,7 +53,7 @@ def write_contact_sheet(datasets: Mapping[str, STSSAAVADataset], names: Mapping[
         names (Mapping[int, str]): Class id to name.
         out (Path): The picture, ``.png`` or ``.jpg``.
         each (int): Key frames of each dataset, evenly over its length. Defaults to 8.
-        by_video (Container[str]): The datasets whose pipeline goes by the videos' own times, whatever ``fps`` says.
+        by_video (Container[str]): The datasets whose pipeline goes by presentation timestamps, whatever ``fps`` says.
             Defaults to none.
 
     Returns:

@@ -4,6 +4,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from stssa_mm.evaluation.ava import AVA_GROUPS
+from stssa_mm.files.whole_file import whole_file
 from stssa_mm.runs.logs import MEAN, read_scalars
 
 NO_CLASS = (MEAN, *(f'mAP/{group}' for group in AVA_GROUPS))
@@ -29,13 +30,14 @@ def plot_loss(work_dir: Path, out: Path) -> Path:
     if val:
         twin = axes.twinx()
         # Validation is logged with the epoch as its step.
-        twin.plot([line['step'] * per_epoch for line in val], [line[MEAN] for line in val], 'o-', color='C1',
-                  label='frame-mAP@0.5')
-        twin.set(ylabel='frame-mAP@0.5', ylim=(0, 1))
+        twin.plot([line['step'] * per_epoch for line in val], [100 * line[MEAN] for line in val], 'o-',
+                  color='C1', label='frame-mAP@0.5')
+        twin.set(ylabel='frame-mAP@0.5 (points of 100)', ylim=(0, 100))
         twin.legend(loc='center right')
     axes.legend(loc='upper center')
     figure.tight_layout()
-    figure.savefig(out, dpi=120)
+    with whole_file(out) as part:
+        figure.savefig(part, dpi=120)
     return out
 
 
@@ -60,10 +62,11 @@ def plot_per_class_ap(metrics: dict, title: str, out: Path) -> Path:
                          'test_evaluator.per_class=True')
     figure = Figure(figsize=(7, 1.2 + 0.25 * len(classes)))
     axes = figure.subplots()
-    axes.barh(list(classes), list(classes.values()))
-    axes.axvline(metrics[MEAN], color='C1')
+    axes.barh(list(classes), [100 * ap for ap in classes.values()])
+    axes.axvline(100 * metrics[MEAN], color='C1')
     axes.invert_yaxis()
-    axes.set(xlim=(0, 1), xlabel='AP', title=f'{title}: frame-mAP@0.5 {metrics[MEAN]:.3f}')
+    axes.set(xlim=(0, 100), xlabel='AP (points of 100)', title=f'{title}: frame-mAP@0.5 {100 * metrics[MEAN]:.1f}')
     figure.tight_layout()
-    figure.savefig(out, dpi=120)
+    with whole_file(out) as part:
+        figure.savefig(part, dpi=120)
     return out

@@ -177,6 +177,15 @@ def test_a_broken_movie_of_the_users_own_is_not_replaced(ava, tmp_path):
     assert (tmp_path / 'videos' / 'b.webm').read_text() == 'mine'
 
 
+def test_two_files_of_one_movie_stop_none_of_the_others(ava, tmp_path, movies):
+    (tmp_path / 'videos').mkdir()
+    for name in ('b.mp4', 'b.webm'):
+        (tmp_path / 'videos' / name).write_bytes(movies['b.mp4'])
+    missing = prepare(tmp_path, ava)['missing']
+    assert missing.keys() == {'b'} and 'several files of this name: b.mp4, b.webm: keep one' in missing['b']
+    assert tree(tmp_path)['c'] == 60
+
+
 def test_offline_from_movies_and_an_archive_already_there(ava, tmp_path, movies):
     mine = tmp_path / 'mine'
     mine.mkdir()

@@ -262,6 +262,8 @@ def test_proposals_that_are_missing(tmp_path):
     with pytest.raises(ValueError, match=r'2 of 2 key frames of .*a\.csv are not in it.*: is it the file of this'):
         small(tmp_path, files[0], {'x,0902': people([0, 0, 1, 1, 1])}, missing_proposals='empty', test_mode=True)
     assert len(small(tmp_path, *files, exclude='w,0902\n')) == 1  # an excluded key frame needs none
+    kept = small(tmp_path, files[0], {'x,0902': people([0, 0, 1, 1, 1])}, missing_proposals='keep', test_mode=True)
+    assert len(kept) == 2 and kept.missing.all()
 
 
 @pytest.mark.parametrize('test_mode', [False, True])
@@ -299,6 +301,16 @@ def test_without_ground_truth(tmp_path, listed):
     with pytest.raises(ValueError, match='no key frame remains of 2; left out: 2 with nobody' if listed else
                        r'ann_file=None: expected a file, or with test_mode=True a proposal_file'):
         small(tmp_path, *files, **({} if listed else dict(ann_file=None)))
+
+
+def test_key_frames_that_are_given(tmp_path):
+    data = small(tmp_path, ann_file=None, key_frames=['w,0902', 'a,b,902.5', 'v,0001'], test_mode=True)
+    assert [data.get_data_info(index)['img_key'] for index in range(3)] == ['w,0902', 'a,b,902.5', 'v,0001']
+    assert data.get_data_info(1)['video_id'] == 'a,b' and data.get_data_info(1)['gt_bboxes'].shape == (0, 4)
+    with pytest.raises(ValueError, match=r"key_frames: expected None beside ann_file='.*a\.csv'"):
+        small(tmp_path, key_frames=['w,0902'], test_mode=True)
+    with pytest.raises(ValueError, match='no key frame remains of 0'):
+        small(tmp_path, ann_file=None, key_frames=[], test_mode=True)
 
 
 @pytest.mark.parametrize('proposals, message', [

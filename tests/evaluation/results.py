@@ -1,7 +1,8 @@
 """Evaluation results made by hand."""
 import numpy as np
 
-from stssa_mm.evaluation.result import EvaluationResult, average_precision
+from stssa_mm.evaluation.average_precision import average_precision
+from stssa_mm.evaluation.result import EvaluationResult
 
 
 def make_result(classes, videos=None, iou=(0.5,), **changes):

@@ -1,7 +1,8 @@
 """Evaluations of rows that are written by hand."""
 import numpy as np
 
-from stssa_mm.evaluation.frame_map import Boxes, frame_map
+from stssa_mm.evaluation.boxes import Boxes
+from stssa_mm.evaluation.frame_map import frame_map
 
 CLASSES = {1: 'stand', 3: 'kick', 4: 'wave'}
 LEFT, RIGHT = [0.0, 0.0, 0.5, 1.0], [0.5, 0.0, 1.0, 1.0]

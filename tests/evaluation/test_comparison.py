@@ -5,9 +5,8 @@ import pytest
 from evaluation.results import make_result, random_result
 
 from stssa_mm.evaluation import comparison
+from stssa_mm.evaluation.average_precision import average_precision
 from stssa_mm.evaluation.comparison import compare, resampled_ap
-from stssa_mm.evaluation.result import average_precision
-from stssa_mm.runs.result_files import run_names
 
 NAMES = ('without', 'with')
 
@@ -170,10 +169,3 @@ def test_files_hold_every_class(tmp_path):
     assert [float(row['high_95']) for row in rows] == pytest.approx(found.interval[:, 1].tolist(), abs=1e-6)
     table = found.markdown()
     assert all(f'\n| {name} |' in table for name in found.classes) and found.statement() in table
-
-
-def test_names_from_paths(tmp_path):
-    assert run_names(tmp_path / 'a.json', tmp_path / 'b.json') == ('a', 'b')
-    assert run_names(tmp_path / 'one' / 'R.json', tmp_path / 'two' / 'R.json') == ('one', 'two')
-    with pytest.raises(ValueError, match='the same file twice'):
-        run_names(tmp_path / 'a.json', tmp_path / 'x' / '..' / 'a.json')

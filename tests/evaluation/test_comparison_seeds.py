@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from evaluation.results import make_result, random_result
 
+from stssa_mm.evaluation.average_precision import average_precision
 from stssa_mm.evaluation.comparison import compare
-from stssa_mm.evaluation.result import average_precision
-from stssa_mm.runs.result_files import run_names
 
 NAMES = ('without', 'with')
 
@@ -170,25 +169,3 @@ def test_tables_hold_means_and_deviations(tmp_path):
     assert [float(row['with std']) for row in rows] == pytest.approx([.02 / 2**.5, .04 / 2**.5], abs=1e-6)
     assert '| class 1 | 400 | 4 | 30.0 | 52.0 ± 2.8 | +22.0 |' in found.markdown()
     assert '"±" is the standard deviation over seeds' in found.markdown()
-
-
-@pytest.mark.parametrize(('first', 'second', 'names'), [
-    (['off'], ['on'], ('off', 'on')),
-    (['off_seed0'], ['on_seed0'], ('off_seed0', 'on_seed0')),
-    (['off_seed0', 'off_seed1'], ['on_seed0', 'on_seed1', 'on_seed2'], ('off', 'on')),
-    (['off/10', 'off/11'], ['on/10', 'on/11'], ('off', 'on')),
-    (['off-seed-1', 'off-seed-2'], ['on-both-1', 'on-both-2'], ('off', 'on-both')),
-    (['off/test/20260101_000000/result.json'], ['on/20260102_000000/result.json'], ('off', 'on')),
-    (['w/20260101_000000/result.json'], ['w/20260102_000000/result.json'], ('20260101_000000', '20260102_000000')),
-    (['w/train/result.json'], ['w/test/result.json'], ('train', 'test')),
-    (['1.json', '2.json'], ['3.json', '4.json'], ('first', 'second')),
-    (['off/seed0.json', 'off/seed1.json'], ['on/seed0.json'], ('off', 'on')),
-])
-def test_names_of_sides(tmp_path, first, second, names):
-    assert run_names(*([tmp_path / path for path in paths] for paths in (first, second))) == names
-
-
-def test_a_run_twice_is_refused(tmp_path):
-    for sides in ((['a', 'a'], ['b']), (['a', 'b'], ['c', 'b'])):
-        with pytest.raises(ValueError, match='the same file twice'):
-            run_names(*([tmp_path / path for path in paths] for paths in sides))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stssa_mm.evaluation.tubes import Tube, box_iou, ground_truth_tubes, link_detections, suppress_tubes, tube_iou
+from stssa_mm.evaluation.tubes import Tube, ground_truth_tubes, link_detections, suppress_tubes, tube_iou
 
 BOX = np.array([0., 0., 2., 2.])
 
@@ -15,12 +15,6 @@ def tube(frames, box=BOX, shift=0.0, **kwargs):
 def link(frames, boxes, scores, labels=None, videos=None, **kwargs):
     count = len(frames)
     return link_detections(videos or ['v'] * count, frames, boxes, labels or [1] * count, scores, **kwargs)
-
-
-def test_box_iou():
-    others = np.array([BOX, BOX + [1, 0, 1, 0], BOX + 5, [1, 1, 1, 1]])
-    np.testing.assert_allclose(box_iou(others, BOX), [1, 1 / 3, 0, 0])
-    assert box_iou(np.zeros(4), np.zeros(4)) == 0
 
 
 def test_tube_iou_is_temporal_times_spatial():

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from datasets.video_files import SIZE, Squares, write_squares
 
-from stssa_mm.files.key_frames import read_key_frames
-from stssa_mm.people.proposals import FramePeople, KeyFrame, Selection, detect_people, make_proposals
+from stssa_mm.files.key_frames import KeyFrame
+from stssa_mm.people.proposals import FramePeople, Selection, detect_people, make_proposals
 from stssa_mm.video.reader import open_video
 
 
@@ -120,19 +120,6 @@ def test_unfinished_work_of_another_kind_is_not_taken(videos, tmp_path, text, me
     with pytest.raises(ValueError, match=f'^{tmp_path}/x.part: {message}.*delete it to start again$'):
         detect_people([KeyFrame('a', 1, 0)], FramePeople({'a': videos / 'a.mp4'}, Squares()), tmp_path / 'x.part')
     assert (tmp_path / 'x.part').read_text() == text
-
-
-@pytest.mark.parametrize('line', ['a', 'a,', 'a,nan', ',3', 'video,timestamp'])
-def test_a_malformed_key_frame_names_file_and_line(tmp_path, line):
-    (tmp_path / 'list.csv').write_text(f'a,0001\n{line}\n')
-    with pytest.raises(ValueError, match=rf'list\.csv:2: {line!r}: expected "video,timestamp'):
-        read_key_frames(tmp_path / 'list.csv')
-
-
-def test_an_empty_list_of_key_frames(tmp_path):
-    (tmp_path / 'list.csv').write_text('\n')
-    with pytest.raises(ValueError, match='no key frames'):
-        read_key_frames(tmp_path / 'list.csv')
 
 
 def test_a_key_frame_outside_the_video(videos, tmp_path):

@@ -1,10 +1,8 @@
 import os
 
 import pytest
-from evaluation.results import make_result, random_result
 
-from stssa_mm.evaluation.result import EvaluationResult
-from stssa_mm.runs.result_files import find_result
+from stssa_mm.runs.result_files import find_result, run_names
 
 
 def put(path, time=None):
@@ -43,7 +41,7 @@ def test_a_log_folder_itself(tmp_path):
     file = put(folder / 'result.json')
     assert find_result(folder) == (file, '')
     put(folder / 'zoo' / 'result.json')
-    with pytest.raises(ValueError, match=r'result.json and zoo/result.json are equally new: give one of these files'):
+    with pytest.raises(ValueError, match=r'result.json and zoo/result.json are equally new: give one of them'):
         find_result(folder)
 
 
@@ -53,16 +51,30 @@ def test_a_folder_without_results(tmp_path):
         find_result(tmp_path)
 
 
-def test_a_json_with_the_matches_of_another_evaluation(tmp_path):
-    one, other = (make_result({'kick': ([2], [(0, .9, hit)])}) for hit in (True, False))
-    other.save(tmp_path / 'other.json')
-    one.save(tmp_path / 'one.json')
-    (tmp_path / 'one.matches.npz').write_bytes((tmp_path / 'other.matches.npz').read_bytes())
-    with pytest.raises(ValueError, match='AP 0 of "kick", and one.json says 0.5: they are of different evaluations'):
-        EvaluationResult.load(tmp_path / 'one.json')
+def test_names_from_paths(tmp_path):
+    assert run_names(tmp_path / 'a.json', tmp_path / 'b.json') == ('a', 'b')
+    assert run_names(tmp_path / 'one' / 'R.json', tmp_path / 'two' / 'R.json') == ('one', 'two')
+    with pytest.raises(ValueError, match='the same file twice'):
+        run_names(tmp_path / 'a.json', tmp_path / 'x' / '..' / 'a.json')
 
 
-def test_classes_without_ap_load_again(tmp_path):
-    result = random_result(1, iou=(0.5, 0.75))
-    result.save(tmp_path / 'r.json')
-    assert EvaluationResult.load(tmp_path / 'r.json').summary() == result.summary()
+@pytest.mark.parametrize(('first', 'second', 'names'), [
+    (['off'], ['on'], ('off', 'on')),
+    (['off_seed0'], ['on_seed0'], ('off_seed0', 'on_seed0')),
+    (['off_seed0', 'off_seed1'], ['on_seed0', 'on_seed1', 'on_seed2'], ('off', 'on')),
+    (['off/10', 'off/11'], ['on/10', 'on/11'], ('off', 'on')),
+    (['off-seed-1', 'off-seed-2'], ['on-both-1', 'on-both-2'], ('off', 'on-both')),
+    (['off/test/20260101_000000/result.json'], ['on/20260102_000000/result.json'], ('off', 'on')),
+    (['w/20260101_000000/result.json'], ['w/20260102_000000/result.json'], ('20260101_000000', '20260102_000000')),
+    (['w/train/result.json'], ['w/test/result.json'], ('train', 'test')),
+    (['1.json', '2.json'], ['3.json', '4.json'], ('first', 'second')),
+    (['off/seed0.json', 'off/seed1.json'], ['on/seed0.json'], ('off', 'on')),
+])
+def test_names_of_sides(tmp_path, first, second, names):
+    assert run_names(*([tmp_path / path for path in paths] for paths in (first, second))) == names
+
+
+def test_a_run_twice_is_refused(tmp_path):
+    for sides in ((['a', 'a'], ['b']), (['a', 'b'], ['c', 'b'])):
+        with pytest.raises(ValueError, match='the same file twice'):
+            run_names(*([tmp_path / path for path in paths] for paths in sides))

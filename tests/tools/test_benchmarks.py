@@ -10,10 +10,10 @@ from conftest import HANGS
 
 @pytest.fixture
 def benchmark(repo):
-    """A function that runs tools/benchmark_<name>.py; gives the JSON of its last line."""
+    """A function that runs tools/benchmarks/<name>.py; gives the JSON of its last line."""
 
     def run(name, *options):
-        result = subprocess.run([sys.executable, str(repo / 'tools' / f'benchmark_{name}.py'), *map(str, options)],
+        result = subprocess.run([sys.executable, str(repo / 'tools' / 'benchmarks' / f'{name}.py'), *map(str, options)],
                                 capture_output=True, text=True, timeout=HANGS,
                                 env={**os.environ, 'OMP_NUM_THREADS': '1'})
         assert result.returncode == 0, result.stderr[-2000:]

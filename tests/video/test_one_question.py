@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from numbered_videos import number_of, numbered_frames
 
-from stssa_mm.checks.dataset_checks import check_config
+from stssa_mm.checks import check_config
 from stssa_mm.converters.own_videos import convert_own_videos
 from stssa_mm.datasets import STSSAAVADataset
 from stssa_mm.datasets.transforms import STSSARawFrameDecode, STSSASampleFrames, STSSAVideoDecode, STSSAVideoInit

@@ -8,9 +8,9 @@ import pytest
 from numbered_videos import H264
 
 from stssa_mm.converters.own_videos.labelled_video import open_source
+from stssa_mm.video.probe import BrokenVideoError
 from stssa_mm.video.reader import open_video
 from stssa_mm.video.writer import (
-    VideoError,
     Window,
     cut_fault,
     cut_video,
@@ -115,14 +115,14 @@ def test_frames_are_replaced_and_other_files_stay(movie, tmp_path):
 
 
 def test_a_movie_that_is_too_short_gives_no_cut(movie, tmp_path):
-    with pytest.raises(VideoError, match=r'-movie_1.mp4: its cut of 9 s from second 2 is 4.0 s long, not 9'):
+    with pytest.raises(BrokenVideoError, match=r'-movie_1.mp4: its cut of 9 s from second 2 is 4.0 s long, not 9'):
         cut_video(movie, tmp_path / 'cuts' / 'a.mp4', WINDOW._replace(seconds=9))
     assert not list((tmp_path / 'cuts').iterdir())
 
 
 def test_what_ffmpeg_cannot_read_is_told_in_one_line(tmp_path):
     (tmp_path / 'a.mp4').write_text('no video')
-    with pytest.raises(VideoError, match=r'^\S*a.mp4: ffmpeg: .*$'):
+    with pytest.raises(BrokenVideoError, match=r'^\S*a.mp4: ffmpeg: .*$'):
         cut_video(tmp_path / 'a.mp4', tmp_path / 'cut.mp4', WINDOW)
 
 
@@ -160,7 +160,8 @@ def test_an_old_ffmpeg_of_the_system_does_not_keep_a_video_from_being_mended(tmp
 
 def test_what_ffmpeg_says_is_in_the_error(tmp_path, monkeypatch, old_ffmpeg):
     monkeypatch.setenv('IMAGEIO_FFMPEG_EXE', str(old_ffmpeg))
-    with pytest.raises(VideoError, match=r"^[^\n]*ffmpeg: Unrecognized option 'fps_mode'\.; Error splitting[^\n]*$"):
+    with pytest.raises(BrokenVideoError,
+                       match=r"^[^\n]*ffmpeg: Unrecognized option 'fps_mode'\.; Error splitting[^\n]*$"):
         mend_video(H264, tmp_path / 'out.mp4')
     data = H264.read_bytes()
     (tmp_path / 'cut.mp4').write_bytes(data[:-100])

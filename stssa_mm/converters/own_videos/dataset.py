@@ -15,10 +15,12 @@ from PIL import Image
 from tqdm import tqdm
 
 from stssa_mm.files.annotations import Row, write_annotations
+from stssa_mm.files.key_frames import KeyFrame
 from stssa_mm.files.label_map import write_label_map
 from stssa_mm.files.proposals import ground_truth_proposals, write_proposals
+from stssa_mm.files.whole_file import write_whole
 from stssa_mm.people.detectors import PersonDetector
-from stssa_mm.people.proposals import SELECTION, FramePeople, KeyFrame, Selection, detect_people
+from stssa_mm.people.proposals import SELECTION, FramePeople, Selection, detect_people
 from stssa_mm.people.tracking import link_people
 from stssa_mm.video.writer import write_video
 
@@ -94,7 +96,7 @@ def write_dataset(videos: Sequence[LabelledVideo], out: Path, base_config: Path,
     write_label_map(annotations / 'action_list.pbtxt', classes)
     empty = [frame for frames in key_frames.values() for frame in frames
              if frame.key in detections and not len(detections[frame.key])]
-    (annotations / 'key_frames_without_people.csv').write_text(''.join(f'{frame.key}\n' for frame in empty))
+    write_whole(annotations / 'key_frames_without_people.csv', ''.join(f'{frame.key}\n' for frame in empty))
     summary = dict(classes=classes, videos={}, key_frames={}, people={})
     for split, names in (('train', found.keys() - val), ('val', val)):
         split_rows = [row for name in sorted(names) for row in rows[name]]

@@ -10,7 +10,7 @@ import numpy as np
 from stssa_mm.video.clock import nearest_frame
 from stssa_mm.video.probe import BrokenVideoError
 from stssa_mm.video.reader import open_video
-from stssa_mm.video.writer import VideoError, mend_video
+from stssa_mm.video.writer import mend_video
 
 
 class Mark(NamedTuple):
@@ -118,9 +118,9 @@ def open_source(file: Path, name: str, videos: Optional[Path] = None) -> Source:
         if not copy.exists() or copy.stat().st_mtime < file.stat().st_mtime:
             try:
                 mend_video(file, copy)
-            except VideoError as failed:
-                raise ValueError(f'{file}: {error.found}. It cannot be mended either: '
-                                 f'{str(failed).replace(f"{file}: ", "", 1)}') from None
+            except BrokenVideoError as failed:
+                raise BrokenVideoError(file, f'{error.found}. It cannot be mended either: {failed.found}',
+                                       'Leave it out') from None
         with closing(open_video(copy)) as video:
             file = copy
     return Source(name, file, video.get_avg_fps(), video.times, *video.size, mended)

@@ -2,7 +2,8 @@
 from typing import List, Protocol, Sequence
 
 import numpy as np
-from mmcv.ops import nms
+
+from stssa_mm.evaluation.boxes import pairwise_iou
 
 
 class PersonDetector(Protocol):
@@ -33,10 +34,11 @@ def select_people(candidates: np.ndarray, score_thr: float, nms_thr: float, max_
     Returns:
         np.ndarray: (m, 5) with descending scores, inside the frame, four decimals.
     """
-    boxes = np.column_stack([candidates[:, :4].clip(0, 1), candidates[:, 4]]).round(4)
+    boxes = np.column_stack([candidates[:, :4].clip(0, 1), candidates[:, 4]]).astype(float).round(4)
     boxes = boxes[(boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]) & (boxes[:, 4] > score_thr)]
-    if not len(boxes):
-        return np.zeros((0, 5))
-    kept, _ = nms(np.ascontiguousarray(boxes[:, :4], np.float32), boxes[:, 4].astype(np.float32), nms_thr,
-                  max_num=max_people)
-    return kept.astype(float).round(4)
+    boxes = boxes[np.argsort(-boxes[:, 4], kind='stable')]
+    kept: List[np.ndarray] = []
+    while len(boxes) and len(kept) < max_people:
+        kept.append(boxes[0])
+        boxes = boxes[1:][pairwise_iou(boxes[0, :4], boxes[1:, :4]) <= nms_thr]
+    return np.array(kept).reshape(-1, 5)

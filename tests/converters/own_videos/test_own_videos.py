@@ -13,7 +13,6 @@ from PIL import Image
 from stssa_mm.converters.own_videos import convert_own_videos, guess_format
 from stssa_mm.converters.own_videos.labelled_video import LabelledVideo, Mark, safe_name, thin_out
 from stssa_mm.converters.own_videos.split import split_videos
-from stssa_mm.people.tracking import link_people
 from stssa_mm.video.reader import open_video
 from stssa_mm.video.writer import write_video
 
@@ -486,14 +485,6 @@ def test_a_split_that_cannot_be():
         split_videos({'1': {'a', 'b'}, '2': {'a', 'c'}, '3': {'b', 'c'}}, .5)
     with pytest.raises(ValueError, match='val_share=1: expected'):
         split_videos({'1': {'a'}, '2': {'a'}}, 1)
-
-
-def test_people_are_linked_over_time():
-    left, right = [0, 0, .2, .5], [.5, 0, .7, .5]
-    moved = [.05, 0, .25, .5]
-    frames = [np.array([left, right]), np.array([right, moved]), np.zeros((0, 4)), np.array([left])]
-    assert link_people(frames) == [[0, 1], [1, 0], [], [2]]
-    assert link_people([]) == []
 
 
 @pytest.mark.parametrize('path', ['/x.mp4', '../x.mp4', 'a/../../x.mp4'])

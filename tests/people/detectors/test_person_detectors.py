@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 import torch
+from mmcv.ops import nms
 from mmdet.apis import inference_detector, init_detector
 from mmengine.config import Config
 
@@ -15,6 +16,17 @@ from stssa_mm.people.detectors import (
     select_people,
 )
 from stssa_mm.video.reader import open_video
+
+
+def test_boxes_are_suppressed_as_mmcv_does():
+    rng = np.random.default_rng(0)
+    for count in (1, 30, 200):
+        low = rng.random((count, 2)) / 2
+        boxes = np.column_stack([low, low + 0.2 + rng.random((count, 2)) / 4, rng.permutation(count) / count]).round(4)
+        theirs, _ = nms(boxes[:, :4].astype(np.float32), boxes[:, 4].astype(np.float32), 0.4, score_threshold=0.1)
+        np.testing.assert_array_equal(select_people(boxes, 0.1, 0.4, count), theirs.astype(float).round(4))
+        found = select_people(boxes.astype(np.float32), 0.1, 0.4, 5)
+        np.testing.assert_array_equal(found, theirs[:5].astype(float).round(4))
 
 
 def decode_slowly(output, height, width):

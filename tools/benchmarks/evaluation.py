@@ -8,18 +8,11 @@ memory is the peak over all processes of a side, above what it took after the im
 import argparse
 import contextlib
 import io
-import json
-import os
-import platform
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
-from peak_memory import peak_memory
+from harness import at_least, finish, in_a_process, in_turn, machine, measured, measured_memory, medians
 
 from stssa_mm.evaluation.ava import evaluate_files  # before mmaction, which it makes importable
 from stssa_mm.files.annotations import Row, read_annotations, write_annotations
@@ -73,34 +66,13 @@ def make_detections(ground_truth, out, seed):
     return count
 
 
-def evaluate(side, args):
+def evaluate(side, ground_truth, detections, label_map, exclude):
     """mAP of one side by MMAction2's rule."""
     if side == 'ours':
-        result, _ = evaluate_files(args.ground_truth, args.detections, args.label_map, args.exclude, rule='mmaction2')
-        return result.mean_ap()
+        return evaluate_files(ground_truth, detections, label_map, exclude, rule='mmaction2')[0].mean_ap()
     with contextlib.redirect_stdout(io.StringIO()):
-        return float(ava_eval(str(args.detections), 'mAP', str(args.label_map), str(args.ground_truth),
-                              str(args.exclude) if args.exclude else None)['overall'])
-
-
-def child(side, args):
-    """Time, or watch the memory of, one evaluation."""
-    report = {}
-    with peak_memory(report) if args.memory else contextlib.nullcontext():
-        start = time.perf_counter()
-        report['map'] = evaluate(side, args)
-        report['s'] = time.perf_counter() - start
-    print(json.dumps(report))
-
-
-def run_child(side, args, memory=False):
-    """The report of a process that evaluates one side."""
-    command = [sys.executable, __file__, '--child', side, '--ground-truth', args.ground_truth, '--label-map',
-               args.label_map, '--detections', args.detections]
-    command += ['--exclude', args.exclude] if args.exclude else []
-    command += ['--memory'] if memory else []
-    result = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(result.stdout.splitlines()[-1])
+        return float(ava_eval(str(detections), 'mAP', str(label_map), str(ground_truth),
+                              str(exclude) if exclude else None)['overall'])
 
 
 def main():
@@ -110,13 +82,8 @@ def main():
     parser.add_argument('--exclude', type=Path, help='csv of excluded key frames')
     parser.add_argument('--detections', type=Path, help='csv to evaluate (default: made from the ground truth)')
     parser.add_argument('--seed', type=int, default=0, help='of the detections that are made (default: 0)')
-    parser.add_argument('--repeats', type=int, default=3, help='timed runs of each side (default: 3)')
-    parser.add_argument('--child', choices=SIDES, help=argparse.SUPPRESS)
-    parser.add_argument('--memory', action='store_true', help=argparse.SUPPRESS)
+    parser.add_argument('--repeats', type=at_least(1), default=3, help='timed runs of each side (default: 3)')
     args = parser.parse_args()
-    if args.child:
-        child(args.child, args)
-        return
     if bool(args.ground_truth) != bool(args.label_map):
         parser.error('give --ground-truth and --label-map together')
     with tempfile.TemporaryDirectory() as folder:
@@ -126,25 +93,19 @@ def main():
             args.detections = Path(folder, 'detections.csv')
             count = make_detections(args.ground_truth, args.detections, args.seed)
             print(f'made {count:,} detections for {args.ground_truth.name}')
-        print(f'{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, numpy '
-              f'{np.__version__}; {args.repeats} runs of each side in turn', flush=True)
-        reports = {side: [] for side in SIDES}
-        for _ in range(args.repeats):
-            for side in SIDES:
-                reports[side].append(run_child(side, args))
-                print(f'{side:10}{reports[side][-1]["s"]:8.2f} s   mAP {reports[side][-1]["map"]:.6f}', flush=True)
-        memory = {side: run_child(side, args, memory=True)['peak_mb'] for side in SIDES}
-    seconds = {side: statistics.median(report['s'] for report in reports[side]) for side in SIDES}
+        print(f'{machine("numpy")}; {args.repeats} runs of each side in turn', flush=True)
+        files = args.ground_truth, args.detections, args.label_map, args.exclude
+        found = in_turn(SIDES, args.repeats, lambda side: in_a_process(measured, evaluate, side, *files))
+        memory = {side: in_a_process(measured_memory, evaluate, side, *files)['peak_mb'] for side in SIDES}
+    seconds = medians(found, 's')
     for side in SIDES:
-        print(f'{side:10}{seconds[side]:8.2f} s {memory[side]:8.0f} MiB')
-    print(json.dumps({
-        'speedup': round(seconds['mmaction2'] / seconds['ours'], 1),
-        'ours_s': round(seconds['ours'], 2),
-        'mmaction2_s': round(seconds['mmaction2'], 2),
-        'ours_mb': round(memory['ours']),
-        'mmaction2_mb': round(memory['mmaction2']),
-        'map_difference': reports['ours'][0]['map'] - reports['mmaction2'][0]['map'],
-    }))
+        print(f'{side:10}{seconds[side]:8.2f} s {memory[side]:8.0f} MiB   mAP {found[side][0]["value"]:.6f}')
+    finish({
+        'speedup': seconds['mmaction2'] / seconds['ours'],
+        **{f'{side}_s': seconds[side] for side in SIDES},
+        **{f'{side}_mb': memory[side] for side in SIDES},
+        'map_difference': found['ours'][0]['value'] - found['mmaction2'][0]['value'],
+    })
 
 
 if __name__ == '__main__':

@@ -12,35 +12,36 @@ every clip (32 frames 2 apart), in turn, and the frames are checked to be equal.
 
 With ``--memory-seconds 3600`` our growth in memory over a pass of an hour is printed as well.
 
-Annotations: a made csv of AVA v2.1 train's size, see ``benchmark_annotations.py``, which also runs alone:
+Annotations: a csv of AVA v2.1 train's size is made (839,071 rows on 184,475 key frames of 235 videos) and read by
+``STSSAAVADataset`` and MMAction2's ``AVADataset``, each in a process of its own, in turn; seconds leave out the
+imports, memory is the growth (PSS) from before to after reading, which is what stays during training, and to the peak:
 
 - ``annotations_speedup``: MMAction2's time / ours, medians;
 - ``annotations_memory_ratio``: our growth in memory to the peak / MMAction2's.
 """
 import argparse
-import json
-import os
-import platform
-import statistics
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-import decord
 import numpy as np
-import torch
-from benchmark_annotations import benchmark_annotations
-from mmaction.datasets.transforms import DecordDecode, DecordInit, SampleAVAFrames
-from peak_memory import peak_memory
+import pandas as pd
+from harness import at_least, finish, in_a_process, in_turn, machine, measured, measured_memory, medians, peak_memory
 from tqdm import tqdm
 
+from stssa_mm.datasets import STSSAAVADataset  # before mmaction, which it makes importable
 from stssa_mm.datasets.transforms import STSSASampleFrames, STSSAVideoDecode, STSSAVideoInit
 from stssa_mm.video.reader import open_video
 from stssa_mm.video.writer import find_ffmpeg, run_ffmpeg
 
+from mmaction.datasets import AVADataset  # isort: skip
+from mmaction.datasets.transforms import DecordDecode, DecordInit, SampleAVAFrames  # isort: skip
+
 WIDTH, HEIGHT, FPS = 340, 256, 30
 CLIP = dict(clip_len=32, frame_interval=2, test_mode=True)
+SIDES = dict(ours=STSSAAVADataset, mmaction2=AVADataset)
+ROWS, KEY_FRAMES, VIDEOS = 839_071, 184_475, 235
 
 
 def made_frames(count):
@@ -100,14 +101,10 @@ def repeat_video(path, out, seconds):
 
 
 def opening_time(path):
-    """Seconds, the median of 5."""
-    seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
-        video = open_video(path)
-        seconds.append(time.perf_counter() - start)
-        video.close()
-    return statistics.median(seconds)
+    """Seconds that opening a video takes."""
+    start = time.perf_counter()
+    open_video(path).close()
+    return time.perf_counter() - start
 
 
 def memory_of_passes(path, seconds):
@@ -123,7 +120,7 @@ def memory_of_passes(path, seconds):
         peaks.append(growth['peak_mb'])
     print(f'memory: {peaks[0]:.0f} MiB at the peak of a pass over a minute; one over {seconds} s adds {peaks[1]:.0f} '
           'MiB to what that leaves')
-    return {'memory_minute_mb': round(peaks[0], 1), 'memory_long_mb': round(peaks[1], 1)}
+    return {'memory_minute_mb': peaks[0], 'memory_long_mb': peaks[1]}
 
 
 def compare_readers(mp4, path, args):
@@ -134,18 +131,17 @@ def compare_readers(mp4, path, args):
     in_order = min(args.in_order or args.seconds, args.seconds)
     first = (args.seconds - in_order) // 2
     ordered = clip_times(paths, range(first, first + in_order), f'{path.name}: seconds in order')
-    random = {name: statistics.median(values) for name, values in random.items()}
-    ordered = {name: statistics.mean(values) for name, values in ordered.items()}
-    opening = opening_time(path)
+    random, ordered = medians(random), {name: float(np.mean(values)) for name, values in ordered.items()}
+    opening = medians(in_turn([path], 5, opening_time))[path]
     print(f'{path.name + ", time of a clip":30}{"MMAction2":>12}{"ours":>12}')
     for label, times in (('random, median', random), ('seconds in order, mean', ordered)):
         print(f'{label:30}{times["mmaction"] * 1e3:9.1f} ms{times["ours"] * 1e3:9.1f} ms   '
               f'{times["mmaction"] / times["ours"]:6.2f}x faster')
     print(f'{"opening":42}{opening * 1e3:9.1f} ms')
     return {
-        'random_clip_ratio': round(random['ours'] / random['mmaction'], 3),
-        'in_order_speedup': round(ordered['mmaction'] / ordered['ours'], 2),
-        'open_s': round(opening, 3),
+        'random_clip_ratio': random['ours'] / random['mmaction'],
+        'in_order_speedup': ordered['mmaction'] / ordered['ours'],
+        'open_s': opening,
     }
 
 
@@ -166,37 +162,64 @@ def benchmark_video(args):
     return found
 
 
-def cpu_model():
-    """The processor's name."""
-    info = Path('/proc/cpuinfo')
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')]
-    return names[0] if names else platform.processor() or platform.machine()
+def make_annotations(path, rows, key_frames, videos, seed=0):
+    """Write an annotation csv: the rows spread over people (2.5 labels each) and key frames at random."""
+    rng = np.random.default_rng(seed)
+    per_video = -(-key_frames // videos)
+    people = max(rows * 2 // 5, key_frames)
+    frame = np.sort(np.concatenate([np.arange(key_frames), rng.integers(0, key_frames, people - key_frames)]))
+    low = rng.uniform(0, 0.6, (people, 2))
+    box = np.round(np.hstack([low, low + rng.uniform(0.1, 0.4, (people, 2))]), 3)
+    of_row = np.sort(np.concatenate([np.arange(people), rng.integers(0, people, rows - people)]))
+    names = np.array([f'video_{number:05}' for number in range(videos)])
+    columns = [names[frame // per_video], 902 + frame % per_video, *box.T]
+    table = pd.DataFrame({number: column[of_row] for number, column in enumerate(columns)})
+    table[1] = table[1].map('{:04d}'.format)
+    table['label'], table['person'] = rng.integers(1, 81, len(table)), of_row
+    table.to_csv(path, header=False, index=False)
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(description='Time of reading data, ours against MMAction2')
-    parser.add_argument('--repeats', type=int, default=3, help='of reading annotations (default: %(default)s)')
-    parser.add_argument('--scale', type=float, default=1,
-                        help="of the annotations: 1 is AVA v2.1 train's size (default: %(default)s)")
-    parser.add_argument('--seconds', type=int, default=900, help='length of the video (default: %(default)s)')
-    parser.add_argument('--clips', type=int, default=20, help='random clips (default: %(default)s)')
-    parser.add_argument('--in-order', type=int, default=0, metavar='SECONDS',
-                        help='neighbouring seconds from the middle (default: 0, all of the video)')
-    parser.add_argument('--memory-seconds', type=int, default=0, metavar='SECONDS',
-                        help='also print the memory of a pass over a video of this length (default: none)')
-    args = parser.parse_args()
-    for name, least in (('repeats', 1), ('seconds', 2), ('clips', 1), ('in_order', 0), ('memory_seconds', 0)):
-        if getattr(args, name) < least:
-            parser.error(f'--{name.replace("_", "-")} {getattr(args, name)}: expected {least} or more')
-    return args
+def read_annotations(side, path):
+    """The dataset of one side."""
+    return SIDES[side](ann_file=str(path), pipeline=[])
+
+
+def benchmark_annotations(repeats, scale):
+    """Measure, print and return what reading annotations takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, rows, key_frames = Path(folder, 'annotations.csv'), int(ROWS * scale), int(KEY_FRAMES * scale)
+        make_annotations(path, rows, key_frames, VIDEOS)
+        print(f'annotations: {rows:,} made rows on {key_frames:,} key frames; {repeats} runs of each side in turn',
+              flush=True)
+        found = in_turn(SIDES, repeats, lambda side: in_a_process(measured, read_annotations, side, path))
+        memory = {side: in_a_process(measured_memory, read_annotations, side, path) for side in SIDES}
+    figures = {}
+    for side in SIDES:
+        report = {**memory[side], **{key: medians(found, key)[side] for key in ('s', 'cpu_s')}}
+        print(f'{side:10}' + '{s:8.2f} s, processor {cpu_s:8.2f} s, {mb:8.0f} MiB, at the peak {peak_mb:8.0f} MiB, '
+              '{value:,} key frames'.format(**report), flush=True)
+        figures.update({f'annotations_{side}_{key}': report[key] for key in ('s', 'cpu_s', 'mb', 'peak_mb')})
+    return {
+        'annotations_speedup': figures['annotations_mmaction2_s'] / figures['annotations_ours_s'],
+        'annotations_memory_ratio': figures['annotations_ours_peak_mb'] / figures['annotations_mmaction2_peak_mb'],
+        'annotations_cpu_speedup': figures['annotations_mmaction2_cpu_s'] / figures['annotations_ours_cpu_s'],
+        **figures,
+    }
 
 
 def main():
-    args = parse_args()
-    print(f'{cpu_model()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, decord {decord.__version__}, numpy '
-          f'{np.__version__}, torch {torch.__version__}', flush=True)
-    print(json.dumps({**benchmark_annotations(args.repeats, args.scale), **benchmark_video(args)}))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--repeats', type=at_least(1), default=3, help='of reading annotations (default: 3)')
+    parser.add_argument('--scale', type=float, default=1, help='of the annotations: 0.1 is a tenth (default: 1)')
+    parser.add_argument('--seconds', type=at_least(2), default=900, help='length of the video (default: 900)')
+    parser.add_argument('--clips', type=at_least(1), default=20, help='random clips (default: 20)')
+    parser.add_argument('--in-order', type=at_least(0), default=0, metavar='SECONDS',
+                        help='neighbouring seconds from the middle (default: 0, all of the video)')
+    parser.add_argument('--memory-seconds', type=at_least(0), default=0, metavar='SECONDS',
+                        help='also print the memory of a pass over a video of this length (default: none)')
+    args = parser.parse_args()
+    print(machine('decord', 'numpy', 'pandas', 'torch'), flush=True)
+    finish({**benchmark_annotations(args.repeats, args.scale), **benchmark_video(args)})
 
 
 if __name__ == '__main__':
