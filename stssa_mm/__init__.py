@@ -16,6 +16,7 @@ if find_spec('mmengine') is not None:
 
     compat.apply()
 
-    from . import datasets, engine, evaluation, models  # noqa: F401
+    from . import datasets, engine, models  # noqa: F401
+    from .evaluation import ava_metric  # noqa: F401
 
 __all__ = ['__version__']

@@ -19,7 +19,7 @@ class ONNXModel:
         classes (dict[int, str]): Index of a score to the name of its class.
         clip_len (int): Frames of a clip.
         frame_interval (int): Distance of neighbouring frames.
-        resize (dict, optional): ``scale`` and ``keep_ratio`` of MMAction2's Resize. None: frames are not scaled, or cut.
+        resize (dict, optional): ``scale`` and ``keep_ratio`` of MMAction2's Resize; None where there is none.
         finds_people (bool): Whether it has region proposals of its own; otherwise it scores given boxes.
 
     Args:
@@ -123,7 +123,7 @@ class ONNXModel:
         """As mmdet's ``multiclass_nms``: of each class the boxes without a better duplicate, and the best of all."""
         limits = self._suppression
         kept = []
-        ious = pairwise_iou(boxes, boxes)
+        ious = pairwise_iou(boxes[:, None], boxes)
         for label in range(1, scores.shape[1]):
             order = np.argsort(-scores[:, label], kind='stable')
             order = order[scores[order, label] > limits['score_thr']]
