@@ -1,16 +1,22 @@
 """Spatio-temporal SlowFast self-attention for action detection: an MMAction2 extension.
 
-Importing this package registers its classes in mmengine's root registries.
+Importing this package registers its classes in mmengine's root registries. Where mmengine is not installed, what needs
+neither it nor torch works all the same: files, video, people, and :mod:`stssa_mm.apis.onnx_model`.
 """
-from .version import __version__  # isort: skip
-from . import environment
+from importlib.util import find_spec
 
-environment.require_stack()
+from .version import __version__
 
-from . import compat  # noqa: E402
+if find_spec('mmengine') is not None:
+    from . import environment
 
-compat.apply()
+    environment.require_stack()
 
-from . import datasets, engine, evaluation, models  # noqa: E402
+    from . import compat
 
-__all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models']
+    compat.apply()
+
+    from . import datasets, engine, models  # noqa: F401
+    from .evaluation import ava_metric  # noqa: F401
+
+__all__ = ['__version__']

@@ -1,3 +1,0 @@
-from .ava_metric import STSSAAVAMetric
-
-__all__ = ['STSSAAVAMetric']

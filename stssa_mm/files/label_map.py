@@ -47,6 +47,15 @@ def read_label_map(path: Path) -> Dict[int, str]:
 
 
 def write_label_map(path: Path, names: Sequence[str]) -> None:
-    """An AVA action list: classes numbered from 1."""
-    items = (f'item {{\n  name: "{name}"\n  id: {number}\n}}\n' for number, name in enumerate(names, 1))
+    """An AVA action list: classes numbered from 1.
+
+    Raises:
+        ValueError: If a name has a line break or both kinds of quotation marks, which the format cannot hold.
+    """
+    items = []
+    for number, name in enumerate(names, 1):
+        quote = "'" if '"' in name else '"'
+        if quote in name or '\n' in name:
+            raise ValueError(f'{path}: class {name!r}: expected one line, without one kind of quotation marks')
+        items.append(f'item {{\n  name: {quote}{name}{quote}\n  id: {number}\n}}\n')
     write_whole(path, ''.join(items))

@@ -12,7 +12,7 @@ import torch
 
 from stssa_mm.datasets import STSSAAVADataset
 from stssa_mm.datasets.transforms import STSSAVideoDecode, STSSAVideoInit
-from stssa_mm.evaluation import STSSAAVAMetric
+from stssa_mm.evaluation.ava_metric import STSSAAVAMetric
 from stssa_mm.files.key_frames import read_exclusions
 from stssa_mm.files.label_map import read_label_map
 from stssa_mm.video.find import find_video

@@ -1,10 +1,10 @@
 """Crops around the people of a clip."""
 from typing import Sequence
 
-import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from stssa_mm.people.crop import cut_square, square_around
 from stssa_mm.registry import TRANSFORMS
 
 
@@ -36,27 +36,14 @@ class STSSAPersonCrop(BaseTransform):
         self.scale_jitter = tuple(scale_jitter)
         self.shift_jitter = shift_jitter
 
-    def _window(self, boxes: np.ndarray) -> tuple:
-        """Left, top and side of the square in whole pixels."""
-        (x1, y1), (x2, y2) = boxes[:, :2].min(0), boxes[:, 2:].max(0)
-        side = max(x2 - x1, y2 - y1, 2) * self.context * np.random.uniform(*self.scale_jitter)
-        shift = np.random.uniform(-self.shift_jitter, self.shift_jitter, 2) * side
-        left, top = (x1 + x2 - side) / 2 + shift[0], (y1 + y2 - side) / 2 + shift[1]
-        return int(round(left)), int(round(top)), max(int(round(side)), 2)
-
-    def _cut(self, image: np.ndarray, left: int, top: int, side: int) -> np.ndarray:
-        height, width = image.shape[:2]
-        inside = image[max(top, 0):max(top + side, 0), max(left, 0):max(left + side, 0)]
-        border = (max(-top, 0), max(top + side - height, 0), max(-left, 0), max(left + side - width, 0))
-        inside = cv2.copyMakeBorder(inside, *border, cv2.BORDER_CONSTANT)
-        return cv2.resize(inside, (self.size, self.size), interpolation=cv2.INTER_AREA)
-
     def transform(self, results: dict) -> dict:
         """Crop the clip and its boxes."""
         height, width = results['img_shape']
         boxes = results['proposals']
-        left, top, side = self._window(boxes if len(boxes) else np.array([[0, 0, width, height]]))
-        results['imgs'] = [self._cut(image, left, top, side) for image in results['imgs']]
+        factor = np.random.uniform(*self.scale_jitter)
+        shift = np.random.uniform(-self.shift_jitter, self.shift_jitter, 2)
+        left, top, side = square_around(boxes, (height, width), self.context, factor, shift)
+        results['imgs'] = [cut_square(image, left, top, side, self.size) for image in results['imgs']]
         for key in ('gt_bboxes', 'proposals'):
             boxes = (results[key] - np.array([left, top] * 2)) * (self.size / side)
             results[key] = np.clip(boxes, 0, self.size).astype(np.float32)
