@@ -304,9 +304,9 @@ def test_without_ground_truth(tmp_path, listed):
 
 
 def test_key_frames_that_are_given(tmp_path):
-    data = small(tmp_path, ann_file=None, key_frames=['w,0902', 'a,b,902.5', 'v,0001'], test_mode=True)
-    assert [data.get_data_info(index)['img_key'] for index in range(3)] == ['w,0902', 'a,b,902.5', 'v,0001']
-    assert data.get_data_info(1)['video_id'] == 'a,b' and data.get_data_info(1)['gt_bboxes'].shape == (0, 4)
+    data = small(tmp_path, ann_file=None, key_frames=['w,0902', 'a b,902.5', 'v,0001'], test_mode=True)
+    assert [data.get_data_info(index)['img_key'] for index in range(3)] == ['w,0902', 'a b,902.5', 'v,0001']
+    assert data.get_data_info(1)['video_id'] == 'a b' and data.get_data_info(1)['gt_bboxes'].shape == (0, 4)
     with pytest.raises(ValueError, match=r"key_frames: expected None beside ann_file='.*a\.csv'"):
         small(tmp_path, key_frames=['w,0902'], test_mode=True)
     with pytest.raises(ValueError, match='no key frame remains of 0'):
