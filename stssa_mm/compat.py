@@ -382,6 +382,69 @@ def _key_of_initial_weights(runner, filename: str) -> tuple:
     return key, f' (--cfg-options {key}=FILE), or train from none (--cfg-options {whole}=None)'
 
 
+def loaders_without_workers() -> bool:
+    """mmengine hands ``persistent_workers`` and ``timeout`` to torch, which refuses both where ``num_workers`` is 0.
+
+    Not reported upstream. Both are left out then, so that one override is enough to load
+    without workers. Off where mmengine builds such a loader.
+    """
+    from mmengine.runner import Runner
+    upstream = Runner.build_dataloader
+    with contextlib.suppress(ValueError):
+        upstream(dict(dataset=[0], sampler=None, batch_size=1, num_workers=0, persistent_workers=True, timeout=1))
+        return False
+
+    def build_dataloader(dataloader, *args, **kwargs):
+        """As upstream, without what only workers need."""
+        if isinstance(dataloader, dict) and not dataloader.get('num_workers'):
+            of_workers = ('persistent_workers', 'timeout', 'prefetch_factor')
+            dataloader = {key: value for key, value in dataloader.items() if key not in of_workers}
+        return upstream(dataloader, *args, **kwargs)
+
+    Runner.build_dataloader = staticmethod(build_dataloader)
+    return True
+
+
+# What is said by torch, or by the system through it, when workers cannot hand over what they loaded.
+LOST_WORKERS = re.compile(r'DataLoader timed out|DataLoader worker .*(exited|killed)|Pin memory thread exited|ancdata|'
+                          r'Too many open files|shared memory|/torch_\d+_')
+
+
+def workers_that_are_lost() -> bool:
+    """torch's errors about workers that hang, died or cannot hand over their samples do not say what to do.
+
+    https://github.com/pytorch/pytorch/issues/5040. They become one line with the loader's key and the remedy. Off where
+    it has been switched on before.
+    """
+    from mmengine.logging import MessageHub
+    from mmengine.runner import Runner
+    if Runner.train.__module__ == __name__:
+        return False
+
+    def saying_the_remedy(method):
+        def run(self, *args, **kwargs):
+            try:
+                return method(self, *args, **kwargs)
+            except (RuntimeError, OSError) as error:
+                if not LOST_WORKERS.search(str(error)):
+                    raise
+                found = next(line for line in str(error).splitlines() if LOST_WORKERS.search(line)).split('. ')[0]
+            stage = MessageHub.get_current_instance().get_info('loop_stage') or method.__name__
+            raise RuntimeError(
+                f'{stage}_dataloader: {found}. Its workers hang, were killed, or had too little memory (free -h), shared '
+                'memory (df -h /dev/shm; docker run --shm-size=8g) or open files (ulimit -n 65536). To load without '
+                f'workers: --cfg-options {stage}_dataloader.num_workers=0; to wait longer for a batch: '
+                f'{stage}_dataloader.timeout=SECONDS')
+
+        run.__name__, run.__doc__ = method.__name__, method.__doc__
+        return run
+
+    for method in (Runner.train, Runner.val, Runner.test):
+        setattr(Runner, method.__name__, saying_the_remedy(method))
+    return True
+
+
 WORK_AROUNDS = (missing_drn_localizer, checkpoints_under_weights_only, config_in_a_checkpoint, half_written_files,
                 lost_last_checkpoint, processes_without_gpu, suppression_without_gpu_kernel,
-                half_downloaded_checkpoints, checkpoints_without_a_key)
+                half_downloaded_checkpoints, checkpoints_without_a_key, loaders_without_workers,
+                workers_that_are_lost)
