@@ -332,10 +332,12 @@ def checkpoints_without_a_key() -> bool:
         try:
             return load_checkpoint(filename, map_location, logger)
         except FileNotFoundError:
-            error, reason = FileNotFoundError, 'no such file'
+            error, reason = FileNotFoundError, _no_checkpoint(filename) or 'no such file'
+        except pickle.UnpicklingError as found:
+            error, reason = pickle.UnpicklingError, f'{_refusal(found)}: it is no checkpoint, or one with code in it'
         except ConnectionError as found:
             error, reason = ConnectionError, str(found).removeprefix(f'{filename} ')
-        except (RuntimeError, EOFError) as found:  # half a file, or one for another device
+        except (RuntimeError, EOFError, OSError) as found:  # half a file, or one for another device
             if '://' in filename:  # the first process failed, which says why, and this one waited for it
                 raise
             error, reason = RuntimeError, f'cannot be loaded ({_first_line(found)})'
@@ -348,7 +350,7 @@ def checkpoints_without_a_key() -> bool:
         def run(self, *args, **kwargs):
             try:
                 return method(self, *args, **kwargs)
-            except (FileNotFoundError, ConnectionError, RuntimeError) as error:
+            except (OSError, RuntimeError, pickle.UnpicklingError) as error:
                 if not hasattr(error, 'checkpoint'):
                     raise
                 found = error
@@ -358,11 +360,43 @@ def checkpoints_without_a_key() -> bool:
 
         return run
 
+    from_cfg = Runner.from_cfg.__func__
+
+    def from_cfg_with_a_checkpoint(cls, cfg):
+        """As upstream; a checkpoint that is none is refused before the log begins."""
+        reason = _no_checkpoint(cfg.get('load_from') or '')
+        if reason:
+            raise FileNotFoundError(f'load_from={cfg.load_from!r}: {reason}. {LOAD_FROM}')
+        return from_cfg(cls, cfg)
+
     CheckpointLoader.load_checkpoint = classmethod(load_and_say_which)
+    Runner.from_cfg = classmethod(from_cfg_with_a_checkpoint)
     Runner._init_model_weights = naming_the_key(Runner._init_model_weights, _key_of_initial_weights)
     Runner.load_or_resume = naming_the_key(
         Runner.load_or_resume, lambda runner, _: ('load_from', ' (--checkpoint or --resume of the command line)'))
     return True
+
+
+LOAD_FROM = 'Give its path (--checkpoint or --resume of the command line)'
+
+
+def _no_checkpoint(filename: str) -> str:
+    """Why a file cannot be a checkpoint, by its first bytes; '' if it may be one, or is at an address."""
+    if not filename or '://' in filename:
+        return ''
+    try:
+        with open(filename, 'rb') as file:
+            start = file.read(16)
+    except OSError as error:
+        return {FileNotFoundError: 'no such file', IsADirectoryError: 'a folder, not a file'}.get(
+            type(error), f'cannot be read ({error.strerror})')
+    return '' if start[:1] in (b'P', b'\x80') else f'no checkpoint: the file begins with {start!r}'
+
+
+def _refusal(error: pickle.UnpicklingError) -> str:
+    """The first sentence of torch's refusal and what it is about, without its advice to load what is refused."""
+    detail = re.search(r'WeightsUnpickler error: (.+)|Unsupported global: (.+?)(?: was not|$)', str(error), re.MULTILINE)
+    return _first_line(error) + (f' ({(detail[1] or detail[2]).strip()[:100]})' if detail else '')
 
 
 def _key_of_initial_weights(runner, filename: str) -> tuple:

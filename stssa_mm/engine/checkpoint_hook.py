@@ -65,16 +65,17 @@ class STSSACheckpointHook(Hook):
         Raises:
             ValueError: If it is of another model; names layers that differ.
         """
+        name = f'load_from={runner._load_from!r}' if runner._load_from else f'--resume of {runner.work_dir}'
         weights = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, dict) else None
         if not isinstance(weights, dict) or not weights:
-            raise ValueError(f'load_from={runner._load_from!r}: the checkpoint holds no weights: give another '
+            raise ValueError(f'{name}: the checkpoint holds no weights: give another '
                              '(--checkpoint or --resume of the command line)')
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         weights = {str(name).removeprefix('module.'): value for name, value in weights.items()}  # as the runner does
         starts = isinstance(runner._train_loop, BaseLoop) and not runner._resume  # in a test it is not built
         found = different_weights(model, weights)
         if found and not (starts and model.state_dict().keys() & weights.keys()):
-            raise ValueError(f'load_from={runner._load_from!r}: the checkpoint is of another model: {"; ".join(found)}: '
+            raise ValueError(f'{name}: the checkpoint is of another model: {"; ".join(found)}: '
                              'give one of this config (--checkpoint or --resume of the command line), or the config '
                              'that it was trained with')
         schedulers, resumed = runner.param_schedulers, checkpoint.get('param_schedulers')
