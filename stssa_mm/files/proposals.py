@@ -1,16 +1,16 @@
 """Proposal files: person boxes of key frames."""
 import pickle
 import struct
-import zipfile
 from pathlib import Path
 from typing import Dict, Iterable, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from .annotations import Row
+from .array_archive import read_arrays
 from .key_frames import key_of, split_key
 from .plain_pickle import PlainUnpickler
-from .text import split_line, without_blanks
+from .text import plain, read_text, shown, split_line, without_blanks
 from .whole_file import whole_file
 
 
@@ -45,21 +45,17 @@ def _read_pickle(path: Path) -> dict:
             OverflowError, ImportError, AssertionError, struct.error) as error:  # what damaged pickles raise
         early, unknown = 'it ends too early', 'it is no pickle'
         reason = {EOFError: early, struct.error: early, KeyError: unknown}.get(type(error), error)
-        raise ValueError(f'{path}: cannot be read as a pickle of a dict of numpy arrays ({reason}): make it with '
+        raise ValueError(f'{path}: cannot be read as a pickle of a dict of numpy arrays ({plain(reason)}): make it with '
                          'tools/data/make_proposals.py') from None
 
 
 def _read_npz(path: Path) -> dict:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in arrays.files}
-    except (ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise ValueError(f'{path}: cannot be read as npz, an array a key frame ({error})') from None
+    return read_arrays(path)
 
 
 def _read_csv(path: Path) -> dict:
     boxes: Dict[str, list] = {}
-    for number, line in enumerate(path.read_text(encoding='utf-8-sig').splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
         fields = split_line(line)
@@ -67,13 +63,13 @@ def _read_csv(path: Path) -> dict:
             numbers = [float(field) for field in fields[1:]]
         except ValueError:
             numbers = []
-        if len(numbers) not in (1, 5, 6):
-            raise ValueError(f'{path}:{number}: {line!r}: expected video,timestamp,x1,y1,x2,y2 and perhaps a score, or '
+        if len(numbers) not in (1, 5, 6) or not np.isfinite(numbers[0]):
+            raise ValueError(f'{path}:{number}: {shown(line)}: expected video,timestamp,x1,y1,x2,y2 and perhaps a score, or '
                              'video,timestamp where nobody was found')
         key = key_of(without_blanks(fields[0]), numbers[0])
         boxes.setdefault(key, []).extend([numbers[1:]] if len(numbers) > 1 else [])
         if len({len(row) for row in boxes[key]}) > 1:
-            raise ValueError(f'{path}:{number}: {line!r}: expected as many columns as in the other boxes of this frame')
+            raise ValueError(f'{path}:{number}: {shown(line)}: expected as many columns as in the other boxes of this frame')
     return {key: np.array(rows, float).reshape(len(rows), -1) if rows else np.zeros((0, 5))
             for key, rows in boxes.items()}
 
@@ -106,17 +102,17 @@ def read_proposals(path: Path) -> Dict[str, np.ndarray]:
     proposals = {}
     for name, boxes in found.items():
         if not isinstance(name, str):
-            raise ValueError(f"{path}: key {name!r}: expected a text 'video,timestamp'")
+            raise ValueError(f"{path}: key {shown(name)}: expected a text 'video,timestamp'")
         try:
             key = key_of(*split_key(name))
         except ValueError as error:
-            raise ValueError(f'{path}: {error}') from None
+            raise ValueError(f'{path}: {plain(error)}') from None
         if key in proposals:
-            raise ValueError(f'{path}: key {name!r}: occurs twice (as {key!r})')
+            raise ValueError(f'{path}: key {shown(name)}: occurs twice (as {key!r})')
         if not isinstance(boxes, np.ndarray) or boxes.ndim != 2 or boxes.shape[1] not in (4, 5) \
                 or boxes.dtype.kind not in 'fiu':
             what = f'{boxes.dtype} {boxes.shape}' if isinstance(boxes, np.ndarray) else type(boxes).__name__
-            raise ValueError(f'{path}: key {name!r}: found {what}: expected an array of numbers, (n, 4) or (n, 5): '
+            raise ValueError(f'{path}: key {shown(name)}: found {what}: expected an array of numbers, (n, 4) or (n, 5): '
                              'x1, y1, x2, y2, score')
         proposals[key] = np.asarray(boxes)
     box, score, start = _columns(list(proposals.values()))

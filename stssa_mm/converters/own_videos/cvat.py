@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 from tqdm import tqdm
 
+from stssa_mm.files.text import plain, shown
 from stssa_mm.video.find import find_video
 
 from .labelled_video import (
@@ -14,11 +15,13 @@ from .labelled_video import (
     check_label,
     check_names,
     open_source,
+    person_id,
     relative_box,
     safe_name,
     thin_out,
 )
 
+LARGEST = 2**53  # from here on not all whole numbers are floats
 NO_ACTION = ('', 'false', '__undefined__')  # values of an attribute: a text, a checkbox, a list
 
 
@@ -50,6 +53,8 @@ def _read_file(file: Path, folder: Path, every: float, attributes: Sequence[str]
         root = ElementTree.parse(file).getroot()
     except ElementTree.ParseError as error:
         raise ValueError(f'{file}:{error.position[0]}: not XML ({error})') from error
+    except (LookupError, ValueError) as error:  # an encoding that is not known
+        raise ValueError(f'{file}: not XML ({plain(error)})') from error
     tracks = root.findall('track')
     if root.tag != 'annotations' or not tracks:
         raise ValueError(f'{file}: no tracks in it: export the task as "CVAT for video 1.1"')
@@ -89,7 +94,7 @@ def _read_file(file: Path, folder: Path, every: float, attributes: Sequence[str]
             corners = [_number(box, side, where) for side in ('xtl', 'ytl', 'xbr', 'ybr')]
             corners = relative_box(corners, found.width, found.height, where, slack=1)
             actions = _actions(track, box, attributes, where)
-            person = int(_number(track, 'id', where))
+            person = person_id(track.get('id'), where)
             video.marks += [Mark(frame, frame, action, corners, person) for action in actions]
             video.unlabelled += not actions
     if not video.marks:
@@ -112,6 +117,9 @@ def _actions(track, box, attributes: Sequence[str], where: str) -> List[str]:
 
 def _number(element, name: str, where: str) -> float:
     try:
-        return float(element.get(name, ''))
+        value = float(element.get(name, ''))
     except ValueError:
-        raise ValueError(f'{where}: {name}={element.get(name)!r}: expected a number') from None
+        value = float('nan')
+    if not abs(value) < LARGEST:
+        raise ValueError(f'{where}: {name}={shown(element.get(name))}: expected a number')
+    return value

@@ -7,10 +7,14 @@ from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
+from stssa_mm.files.text import shown
 from stssa_mm.video.clock import nearest_frame
 from stssa_mm.video.probe import BrokenVideoError
 from stssa_mm.video.reader import open_video
 from stssa_mm.video.writer import VideoError, mend_video
+
+
+LARGEST_ID = 2**53
 
 
 class Mark(NamedTuple):
@@ -192,3 +196,18 @@ def thin_out(frames: Iterable[int], least: float) -> List[int]:
         if not taken or frame - taken[-1] >= least - 0.5:  # half a frame: rates like 29.97
             taken.append(frame)
     return taken
+
+
+def person_id(value: object, where: str) -> int:
+    """The number of a person.
+
+    Raises:
+        ValueError: If it is no whole number that a csv keeps: those from 2**53 on are not all floats.
+    """
+    try:
+        number = int(value)
+    except (OverflowError, TypeError, ValueError):
+        number = LARGEST_ID
+    if not abs(number) < LARGEST_ID:
+        raise ValueError(f'{where}: person {shown(value)}: expected a whole number below 2**53')
+    return number
