@@ -395,7 +395,8 @@ def _no_checkpoint(filename: str) -> str:
 
 def _refusal(error: pickle.UnpicklingError) -> str:
     """The first sentence of torch's refusal and what it is about, without its advice to load what is refused."""
-    detail = re.search(r'WeightsUnpickler error: (.+)|Unsupported global: (.+?)(?: was not|$)', str(error), re.MULTILINE)
+    detail = re.search(r'WeightsUnpickler error: (.+)|Unsupported global: (.+?)(?: was not|$)', str(error),
+                       re.MULTILINE)
     return _first_line(error) + (f' ({(detail[1] or detail[2]).strip()[:100]})' if detail else '')
 
 
@@ -465,8 +466,8 @@ def workers_that_are_lost() -> bool:
                 found = next(line for line in str(error).splitlines() if LOST_WORKERS.search(line)).split('. ')[0]
             stage = MessageHub.get_current_instance().get_info('loop_stage') or method.__name__
             raise RuntimeError(
-                f'{stage}_dataloader: {found}. Its workers hang, were killed, or had too little memory (free -h), shared '
-                'memory (df -h /dev/shm; docker run --shm-size=8g) or open files (ulimit -n 65536). To load without '
+                f'{stage}_dataloader: {found}. Its workers hang, were killed, or had too little memory (free -h), '
+                'shared memory (df -h /dev/shm; docker run --shm-size=8g) or open files (ulimit -n 65536). To load without '
                 f'workers: --cfg-options {stage}_dataloader.num_workers=0; to wait longer for a batch: '
                 f'{stage}_dataloader.timeout=SECONDS')
 

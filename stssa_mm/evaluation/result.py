@@ -167,7 +167,8 @@ class EvaluationResult:
             if not matches.name.isprintable():
                 raise ValueError('the name of the matches')
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f'{path}: not a result of tools/evaluate.py ({plain(error)}): write it with --out') from None
+            raise ValueError(f'{path}: not a result of tools/evaluate.py ({plain(error)}): write it with '
+                             '--out') from None
         if not matches.is_file():
             raise FileNotFoundError(f'{matches}: no such file: keep it beside {path.name}, or write both again')
         try:
@@ -191,7 +192,8 @@ class EvaluationResult:
             written = np.array([np.nan if row['ap'] is None else row['ap'] for row in rows], float)
             result._check()
         except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
-            raise ValueError(f'{matches}: damaged, or {path.name} is ({plain(error)}): write both files again') from None
+            raise ValueError(f'{matches}: damaged, or {path.name} is ({plain(error)}): write both files '
+                             'again') from None
         if result.matched.shape != (len(result.iou), int(result.num_det.sum())):
             raise ValueError(f'{matches}: holds {result.matched.shape[-1]} detections, and {path.name} counts '
                              f'{int(result.num_det.sum())}: they are of different evaluations: write both again')

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .key_frames import DIGITS
-from .text import lines_of, plain, shown, split_line, without_blanks
+from .text import MOST_OF_LINE, lines_of, plain, shown, split_line, without_blanks
 from .whole_file import whole_file
 
 COLUMNS = ('video', 'timestamp', 'x1', 'y1', 'x2', 'y2', 'label')
@@ -90,6 +90,13 @@ def _raise_first_fault(path: Path, error: Exception) -> None:
     raise ValueError(f'{path}: {error}')
 
 
+def _longest_line(data: mmap.mmap) -> int:
+    """The bytes of the longest line."""
+    letters = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero((letters == ord('\n')) | (letters == ord('\r')))
+    return int(np.diff(ends, prepend=-1, append=len(letters)).max()) - 1
+
+
 def _read_table(path: Path) -> Tuple[pd.DataFrame, Tuple[str, ...]]:
     """Nine columns, the missing ones nan; and notes on the file."""
     if not path.is_file() and path.exists():
@@ -99,8 +106,11 @@ def _read_table(path: Path) -> Tuple[pd.DataFrame, Tuple[str, ...]]:
             raise ValueError(f'{path}: the file is empty')
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             cut, nul, quoted = data[-1:] not in b'\r\n', data.find(b'\0'), data.find(b'"') >= 0
+            long = _longest_line(data) > MOST_OF_LINE
     if nul >= 0:  # at which pandas would end a field
         raise ValueError(f'{path}: no text (a zero byte at byte {nul}): expected a csv file')
+    if long:  # pandas would take minutes and gigabytes for a million columns
+        _raise_first_fault(path, ValueError('a line is too long'))
     try:
         table = pd.read_csv(path, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, **READ)
     except (ValueError, OverflowError, pd.errors.ParserError) as error:  # UnicodeDecodeError is a ValueError

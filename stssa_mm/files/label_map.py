@@ -20,8 +20,9 @@ def read_label_map(path: Path) -> Dict[int, str]:
         ValueError: If a block is malformed, an id occurs twice, or there is no block; names file and line.
     """
     text = read_text(path)
+    none = f'{path}: no class in it: expected item {{ name: "..." id: N }}'
     if '{' not in text:
-        raise ValueError(f'{path}: no class in it: expected item {{ name: "..." id: N }}')
+        raise ValueError(none)
     names: Dict[int, str] = {}
     tokens = [token for token in TOKENS.finditer(text) if token[0][0] not in '#,;' and not token[0].isspace()]
     words = [token[0] for token in tokens] + [''] * 4
@@ -43,9 +44,12 @@ def read_label_map(path: Path) -> Dict[int, str]:
             block = text[tokens[start].start():tokens[min(end, len(tokens) - 1)].end()]
             raise ValueError(f'{where(start)}: {plain(block)}: expected item {{ name: "..." id: N }}, N from 1')
         if int(number) in names:
-            raise ValueError(f'{where(start)}: id {number}: expected another, {shown(names[int(number)])} has it already')
+            raise ValueError(f'{where(start)}: id {number}: expected another, {shown(names[int(number)])} has it '
+                             'already')
         names[int(number)] = name[1:-1]
         start = end + 1
+    if not names:
+        raise ValueError(none)
     return dict(sorted(names.items()))
 
 

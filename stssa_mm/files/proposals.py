@@ -45,8 +45,8 @@ def _read_pickle(path: Path) -> dict:
             OverflowError, ImportError, AssertionError, struct.error) as error:  # what damaged pickles raise
         early, unknown = 'it ends too early', 'it is no pickle'
         reason = {EOFError: early, struct.error: early, KeyError: unknown}.get(type(error), error)
-        raise ValueError(f'{path}: cannot be read as a pickle of a dict of numpy arrays ({plain(reason)}): make it with '
-                         'tools/data/make_proposals.py') from None
+        raise ValueError(f'{path}: cannot be read as a pickle of a dict of numpy arrays ({plain(reason)}): make it '
+                         'with tools/data/make_proposals.py') from None
 
 
 def _read_npz(path: Path) -> dict:
@@ -64,12 +64,13 @@ def _read_csv(path: Path) -> dict:
         except ValueError:
             numbers = []
         if len(numbers) not in (1, 5, 6) or not np.isfinite(numbers[0]):
-            raise ValueError(f'{path}:{number}: {shown(line)}: expected video,timestamp,x1,y1,x2,y2 and perhaps a score, or '
-                             'video,timestamp where nobody was found')
+            raise ValueError(f'{path}:{number}: {shown(line)}: expected video,timestamp,x1,y1,x2,y2 and perhaps a '
+                             'score, or video,timestamp where nobody was found')
         key = key_of(without_blanks(fields[0]), numbers[0])
         boxes.setdefault(key, []).extend([numbers[1:]] if len(numbers) > 1 else [])
-        if len({len(row) for row in boxes[key]}) > 1:
-            raise ValueError(f'{path}:{number}: {shown(line)}: expected as many columns as in the other boxes of this frame')
+        if boxes[key] and len(boxes[key][0]) != len(boxes[key][-1]):
+            raise ValueError(f'{path}:{number}: {shown(line)}: expected as many columns as in the other boxes of this '
+                             'frame')
     return {key: np.array(rows, float).reshape(len(rows), -1) if rows else np.zeros((0, 5))
             for key, rows in boxes.items()}
 
@@ -112,8 +113,8 @@ def read_proposals(path: Path) -> Dict[str, np.ndarray]:
         if not isinstance(boxes, np.ndarray) or boxes.ndim != 2 or boxes.shape[1] not in (4, 5) \
                 or boxes.dtype.kind not in 'fiu':
             what = f'{boxes.dtype} {boxes.shape}' if isinstance(boxes, np.ndarray) else type(boxes).__name__
-            raise ValueError(f'{path}: key {shown(name)}: found {what}: expected an array of numbers, (n, 4) or (n, 5): '
-                             'x1, y1, x2, y2, score')
+            raise ValueError(f'{path}: key {shown(name)}: found {what}: expected an array of numbers, (n, 4) or '
+                             '(n, 5): x1, y1, x2, y2, score')
         proposals[key] = np.asarray(boxes)
     box, score, start = _columns(list(proposals.values()))
     scored = np.repeat([array.shape[1] == 5 for array in proposals.values()], np.diff(start))

@@ -42,8 +42,8 @@ def lines_of(path: Path) -> Iterator[Tuple[int, str]]:
     """
     for number, line in enumerate(read_text(path).split('\n'), 1):
         if len(line) > MOST_OF_LINE:
-            raise ValueError(f'{path}:{number}: a line of {len(line)} characters, {shown(line[:20])}...: expected at most '
-                             f'{MOST_OF_LINE}: are there line ends?')
+            raise ValueError(f'{path}:{number}: a line of {len(line)} characters, {shown(line[:20])}...: expected at '
+                             f'most {MOST_OF_LINE}: are there line ends?')
         if line.strip():
             yield number, line
 

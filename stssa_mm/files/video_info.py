@@ -6,7 +6,6 @@ from typing import Dict, NamedTuple, Optional
 
 from .text import open_csv, plain, read_json, shown
 
-
 LARGEST = 2**53  # from here on not all whole numbers are floats
 
 

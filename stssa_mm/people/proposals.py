@@ -131,9 +131,11 @@ def _read_partial(partial: Path, header: dict) -> Dict[KeyFrame, np.ndarray]:
         done = {KeyFrame(video, timestamp, frame): np.array(boxes, float).reshape(-1, 5)
                 for video, timestamp, frame, boxes in rows}
     except (TypeError, ValueError) as error:
-        raise ValueError(f'{partial}: not a file of unfinished work ({plain(error)}): delete it to start again') from error
+        raise ValueError(f'{partial}: not a file of unfinished work ({plain(error)}): delete it to start '
+                         'again') from error
     if found != header:
-        raise ValueError(f'{partial}: begun with {shown(found)}, now {header}: take the same, or delete it to start again')
+        raise ValueError(f'{partial}: begun with {shown(found)}, now {header}: take the same, or delete it to start '
+                         'again')
     return done
 
 

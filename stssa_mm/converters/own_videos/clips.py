@@ -81,8 +81,8 @@ def read_csv(file: Path, folder: Path, box_unit: str = 'relative',
         reader = csv.DictReader(table)
         columns = [name.strip() for name in reader.fieldnames or ()]
         if sorted(columns) not in (sorted(COLUMNS), sorted(COLUMNS + BOX_COLUMNS)):
-            raise ValueError(f'{file}:1: columns {shown(",".join(columns))}: expected a header "{",".join(COLUMNS)}", with '
-                             f'",{",".join(BOX_COLUMNS)}" where there are boxes')
+            raise ValueError(f'{file}:1: columns {shown(",".join(columns))}: expected a header "{",".join(COLUMNS)}", '
+                             f'with ",{",".join(BOX_COLUMNS)}" where there are boxes')
         reader.fieldnames = columns
         for row in reader:
             where = f'{file}:{reader.line_num}'

@@ -72,7 +72,8 @@ def _videos(file: Path, folder: Path, every: float, fps: float, data: dict) -> L
         x, y, width, height = entry['bbox']
         image = images[entry['image_id']]
         box = relative_box((x, y, x + width, y + height), image['width'], image['height'], where, slack=1)
-        found[entry['image_id']].append((categories[entry['category_id']], box, person_id(entry[track], where) if track else None))
+        person = person_id(entry[track], where) if track else None
+        found[entry['image_id']].append((categories[entry['category_id']], box, person))
 
     videos = []
     for name, members in groups.items():

@@ -13,7 +13,6 @@ from stssa_mm.video.probe import BrokenVideoError
 from stssa_mm.video.reader import open_video
 from stssa_mm.video.writer import VideoError, mend_video
 
-
 LARGEST_ID = 2**53
 
 
