@@ -467,8 +467,8 @@ def workers_that_are_lost() -> bool:
             stage = MessageHub.get_current_instance().get_info('loop_stage') or method.__name__
             raise RuntimeError(
                 f'{stage}_dataloader: {found}. Its workers hang, were killed, or had too little memory (free -h), '
-                'shared memory (df -h /dev/shm; docker run --shm-size=8g) or open files (ulimit -n 65536). To load without '
-                f'workers: --cfg-options {stage}_dataloader.num_workers=0; to wait longer for a batch: '
+                'shared memory (df -h /dev/shm; docker run --shm-size=8g) or open files (ulimit -n 65536). To load '
+                f'without workers: --cfg-options {stage}_dataloader.num_workers=0; to wait longer for a batch: '
                 f'{stage}_dataloader.timeout=SECONDS')
 
         run.__name__, run.__doc__ = method.__name__, method.__doc__

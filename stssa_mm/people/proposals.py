@@ -168,8 +168,10 @@ def make_proposals(key_frame_file: Path, videos: Path, detector: PersonDetector,
     """
     if timestamp_start is None:
         timestamp_start = {'seconds': 900, 'frames': 1}[unit]
-    if not fps > 0:
+    if not 0 < fps < float('inf'):
         raise ValueError(f'fps={fps}: expected a number above 0')
+    if timestamp_start is not None and not abs(timestamp_start) < float('inf'):
+        raise ValueError(f'timestamp_start={timestamp_start}: expected a number')
     wanted = sorted(read_key_frames(key_frame_file))
     infos = read_video_info(video_info) if video_info else {}
     timestamps: Dict[str, list] = {}

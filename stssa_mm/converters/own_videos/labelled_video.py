@@ -13,7 +13,8 @@ from stssa_mm.video.probe import BrokenVideoError
 from stssa_mm.video.reader import open_video
 from stssa_mm.video.writer import VideoError, mend_video
 
-LARGEST_ID = 2**53
+LARGEST_ID = 2**53  # from here on not all whole numbers are floats
+LEAST_SECONDS, MOST_FPS = 0.001, 10_000
 
 
 class Mark(NamedTuple):
@@ -210,3 +211,15 @@ def person_id(value: object, where: str) -> int:
     if not abs(number) < LARGEST_ID:
         raise ValueError(f'{where}: person {shown(value)}: expected a whole number below 2**53')
     return number
+
+
+def check_seconds(every: float) -> None:
+    """Raises ValueError if there cannot be so many seconds between key frames."""
+    if not LEAST_SECONDS <= every < float('inf'):
+        raise ValueError(f'every={every}: expected more than 0 seconds, {LEAST_SECONDS} at least')
+
+
+def check_rate(fps: float, where: str = '') -> None:
+    """Raises ValueError if there cannot be so many frames a second."""
+    if not 0 < fps <= MOST_FPS:
+        raise ValueError(f'{where}fps={fps}: expected a number above 0, {MOST_FPS} at most')
