@@ -19,10 +19,11 @@ def different_weights(model: torch.nn.Module, weights: dict) -> List[str]:
         model (nn.Module): The model.
         weights (dict[str, Tensor]): Name to value.
     """
-    own = {name: value for name, value in model.state_dict().items() if 'num_batches_tracked' not in name}
+    own, weights = ({name: value for name, value in state.items() if 'num_batches_tracked' not in name}
+                    for state in (model.state_dict(), weights))  # MMEngine does not miss these
     kinds = {
         'not in the checkpoint': [name for name in own if name not in weights],
-        'not in the model': [name for name in weights if name not in own and 'num_batches_tracked' not in name],
+        'not in the model': [name for name in weights if name not in own],
         'of another shape': [
             f'{name} {tuple(weights[name].shape)}, in the model {tuple(value.shape)}' for name, value in own.items()
             if torch.is_tensor(weights.get(name)) and torch.is_tensor(value) and weights[name].shape != value.shape]

@@ -58,7 +58,7 @@ def read_video_info(path: Path) -> Dict[str, VideoInfo]:
         videos = read_json(path)
         if not isinstance(videos, dict) or not all(isinstance(values, dict) for values in videos.values()):
             raise ValueError(f'{path}: expected {{"a_video": {{"start": 0, "frames": 500, "fps": 25}}, ...}}')
-        rows = [(f'{path}: {video}', {'video': video, **values}) for video, values in videos.items()]
+        rows = [(f'{path}: {plain(video)}', {'video': video, **values}) for video, values in videos.items()]
     else:
         with open_csv(path) as file:
             reader = csv.DictReader(file, restval='')

@@ -40,9 +40,9 @@ def test_results(work_dir: Path) -> Dict[Path, dict]:
             continue
         try:
             metrics = json.loads(file.read_text())
-        except ValueError as error:
+        except (RecursionError, ValueError) as error:
             raise ValueError(f'{file}: not json ({error}): delete what a killed test left, and test again') from None
-        if MEAN in metrics:
+        if isinstance(metrics, dict) and MEAN in metrics:
             results[file] = metrics
     return results
 

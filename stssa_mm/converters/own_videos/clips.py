@@ -89,8 +89,8 @@ def read_csv(file: Path, folder: Path, box_unit: str = 'relative',
             if None in row or None in row.values():
                 raise ValueError(f'{where}: expected {len(columns)} values: {",".join(columns)}')
             name = row['video'].strip()
-            if not name:
-                raise ValueError(f'{where}: the video is missing')
+            if not name or not name.isprintable():
+                raise ValueError(f'{where}: video={shown(name)}: the video is missing')
             if name not in videos:
                 path = folder / name
                 inside = path.relative_to(folder) if path.is_relative_to(folder) else Path(path.name)

@@ -46,8 +46,8 @@ def _videos(file: Path, folder: Path, every: float, fps: float, data: dict) -> L
         except OSError as error:  # too long a name
             raise ValueError(f'{file}: image {shown(image["id"])}: {plain(error)}') from None
         if not there:
-            raise FileNotFoundError(f'{file}: image {image["id"]}: {folder / image["file_name"]}: no such file; '
-                                    '--videos names the folder')
+            raise FileNotFoundError(f'{file}: image {shown(image["id"])}: {plain(folder / image["file_name"])}: no '
+                                    'such file; --videos names the folder')
         if 'video_id' in image:
             name = names.get(image['video_id'], Path(str(image['video_id'])))
         else:
@@ -69,6 +69,8 @@ def _videos(file: Path, folder: Path, every: float, fps: float, data: dict) -> L
             raise ValueError(f'{where}: image_id={entry["image_id"]!r} is not among the images')
         if entry['category_id'] not in categories:
             raise ValueError(f'{where}: category_id={entry["category_id"]!r} is not among the categories')
+        if not isinstance(entry['bbox'], list) or len(entry['bbox']) != 4:
+            raise ValueError(f'{where}: bbox={shown(entry["bbox"])}: expected x, y, width and height')
         x, y, width, height = entry['bbox']
         image = images[entry['image_id']]
         box = relative_box((x, y, x + width, y + height), image['width'], image['height'], where, slack=1)

@@ -72,14 +72,14 @@ def _read_file(file: Path, folder: Path, every: float, attributes: Sequence[str]
         raise FileNotFoundError(f'{file}: {error}; --videos names the folder') from error
     found = open_source(path, safe_name(path.relative_to(folder)), mended)
     width, height = (root.findtext(f'meta//original_size/{side}') for side in ('width', 'height'))
-    if width and height and (int(width), int(height)) != (found.width, found.height):
-        raise ValueError(f'{file}: made for {width} x {height} pixels, but {found.file} has {found.width} x '
-                         f'{found.height}')
+    if width and height and (width.strip(), height.strip()) != (str(found.width), str(found.height)):
+        raise ValueError(f'{file}: made for {plain(width)} x {plain(height)} pixels, but {found.file} has '
+                         f'{found.width} x {found.height}')
     video = found.labelled()
 
     boxes: Dict[int, list] = defaultdict(list)
     for track in tracks:
-        where = f'{file}: track {track.get("id")}'
+        where = f'{file}: track {plain(track.get("id"))}'
         others = {element.tag for element in track if element.tag != 'box'}
         if others:
             raise ValueError(f'{where}: {", ".join(sorted(others))}: expected boxes')
@@ -88,7 +88,7 @@ def _read_file(file: Path, folder: Path, every: float, attributes: Sequence[str]
                 boxes[int(_number(box, 'frame', where))].append((track, box))
     for frame in thin_out(boxes, every * found.fps):
         for track, box in boxes[frame]:
-            where = f'{file}: track {track.get("id")}, frame {frame}'
+            where = f'{file}: track {plain(track.get("id"))}, frame {frame}'
             if not 0 <= frame < found.frames:
                 raise ValueError(f'{where}: {path} has {found.frames} frames')
             corners = [_number(box, side, where) for side in ('xtl', 'ytl', 'xbr', 'ybr')]
