@@ -53,8 +53,9 @@ val_pipeline = [
 
 # FAIR's proposals have no entry where its detector found nobody: the log counts these key frames.
 dataset = dict(type='STSSAAVADataset', missing_proposals='empty')
-train_dataloader = dict(batch_size=8, dataset=dict(pipeline=train_pipeline, **dataset))
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline, **dataset))
+# timeout: seconds after which a batch that does not come ends the run.
+train_dataloader = dict(batch_size=8, timeout=600, dataset=dict(pipeline=train_pipeline, **dataset))
+val_dataloader = dict(timeout=600, dataset=dict(pipeline=val_pipeline, **dataset))
 test_dataloader = val_dataloader
 
 val_evaluator = dict(type='STSSAAVAMetric', per_class=True)

@@ -332,10 +332,12 @@ def checkpoints_without_a_key() -> bool:
         try:
             return load_checkpoint(filename, map_location, logger)
         except FileNotFoundError:
-            error, reason = FileNotFoundError, 'no such file'
+            error, reason = FileNotFoundError, _no_checkpoint(filename) or 'no such file'
+        except pickle.UnpicklingError as found:
+            error, reason = pickle.UnpicklingError, f'{_refusal(found)}: it is no checkpoint, or one with code in it'
         except ConnectionError as found:
             error, reason = ConnectionError, str(found).removeprefix(f'{filename} ')
-        except (RuntimeError, EOFError) as found:  # half a file, or one for another device
+        except (RuntimeError, EOFError, OSError) as found:  # half a file, or one for another device
             if '://' in filename:  # the first process failed, which says why, and this one waited for it
                 raise
             error, reason = RuntimeError, f'cannot be loaded ({_first_line(found)})'
@@ -348,7 +350,7 @@ def checkpoints_without_a_key() -> bool:
         def run(self, *args, **kwargs):
             try:
                 return method(self, *args, **kwargs)
-            except (FileNotFoundError, ConnectionError, RuntimeError) as error:
+            except (OSError, RuntimeError, pickle.UnpicklingError) as error:
                 if not hasattr(error, 'checkpoint'):
                     raise
                 found = error
@@ -358,11 +360,44 @@ def checkpoints_without_a_key() -> bool:
 
         return run
 
+    from_cfg = Runner.from_cfg.__func__
+
+    def from_cfg_with_a_checkpoint(cls, cfg):
+        """As upstream; a checkpoint that is none is refused before the log begins."""
+        reason = _no_checkpoint(cfg.get('load_from') or '')
+        if reason:
+            raise FileNotFoundError(f'load_from={cfg.load_from!r}: {reason}. {LOAD_FROM}')
+        return from_cfg(cls, cfg)
+
     CheckpointLoader.load_checkpoint = classmethod(load_and_say_which)
+    Runner.from_cfg = classmethod(from_cfg_with_a_checkpoint)
     Runner._init_model_weights = naming_the_key(Runner._init_model_weights, _key_of_initial_weights)
     Runner.load_or_resume = naming_the_key(
         Runner.load_or_resume, lambda runner, _: ('load_from', ' (--checkpoint or --resume of the command line)'))
     return True
+
+
+LOAD_FROM = 'Give its path (--checkpoint or --resume of the command line)'
+
+
+def _no_checkpoint(filename: str) -> str:
+    """Why a file cannot be a checkpoint, by its first bytes; '' if it may be one, or is at an address."""
+    if not filename or '://' in filename:
+        return ''
+    try:
+        with open(filename, 'rb') as file:
+            start = file.read(16)
+    except OSError as error:
+        return {FileNotFoundError: 'no such file', IsADirectoryError: 'a folder, not a file'}.get(
+            type(error), f'cannot be read ({error.strerror})')
+    return '' if start[:1] in (b'P', b'\x80') else f'no checkpoint: the file begins with {start!r}'
+
+
+def _refusal(error: pickle.UnpicklingError) -> str:
+    """The first sentence of torch's refusal and what it is about, without its advice to load what is refused."""
+    detail = re.search(r'WeightsUnpickler error: (.+)|Unsupported global: (.+?)(?: was not|$)', str(error),
+                       re.MULTILINE)
+    return _first_line(error) + (f' ({(detail[1] or detail[2]).strip()[:100]})' if detail else '')
 
 
 def _key_of_initial_weights(runner, filename: str) -> tuple:
@@ -382,6 +417,69 @@ def _key_of_initial_weights(runner, filename: str) -> tuple:
     return key, f' (--cfg-options {key}=FILE), or train from none (--cfg-options {whole}=None)'
 
 
+def loaders_without_workers() -> bool:
+    """mmengine hands ``persistent_workers`` and ``timeout`` to torch, which refuses both where ``num_workers`` is 0.
+
+    Not reported upstream. Both are left out then, so that one override is enough to load
+    without workers. Off where mmengine builds such a loader.
+    """
+    from mmengine.runner import Runner
+    upstream = Runner.build_dataloader
+    with contextlib.suppress(ValueError):
+        upstream(dict(dataset=[0], sampler=None, batch_size=1, num_workers=0, persistent_workers=True, timeout=1))
+        return False
+
+    def build_dataloader(dataloader, *args, **kwargs):
+        """As upstream, without what only workers need."""
+        if isinstance(dataloader, dict) and not dataloader.get('num_workers'):
+            of_workers = ('persistent_workers', 'timeout', 'prefetch_factor')
+            dataloader = {key: value for key, value in dataloader.items() if key not in of_workers}
+        return upstream(dataloader, *args, **kwargs)
+
+    Runner.build_dataloader = staticmethod(build_dataloader)
+    return True
+
+
+# What is said by torch, or by the system through it, when workers cannot hand over what they loaded.
+LOST_WORKERS = re.compile(r'DataLoader timed out|DataLoader worker .*(exited|killed)|Pin memory thread exited|ancdata|'
+                          r'Too many open files|shared memory|/torch_\d+_')
+
+
+def workers_that_are_lost() -> bool:
+    """torch's errors about workers that hang, died or cannot hand over their samples do not say what to do.
+
+    https://github.com/pytorch/pytorch/issues/5040. They become one line with the loader's key and the remedy. Off where
+    it has been switched on before.
+    """
+    from mmengine.logging import MessageHub
+    from mmengine.runner import Runner
+    if Runner.train.__module__ == __name__:
+        return False
+
+    def saying_the_remedy(method):
+        def run(self, *args, **kwargs):
+            try:
+                return method(self, *args, **kwargs)
+            except (RuntimeError, OSError) as error:
+                if not LOST_WORKERS.search(str(error)):
+                    raise
+                found = next(line for line in str(error).splitlines() if LOST_WORKERS.search(line)).split('. ')[0]
+            stage = MessageHub.get_current_instance().get_info('loop_stage') or method.__name__
+            raise RuntimeError(
+                f'{stage}_dataloader: {found}. Its workers hang, were killed, or had too little memory (free -h), '
+                'shared memory (df -h /dev/shm; docker run --shm-size=8g) or open files (ulimit -n 65536). To load '
+                f'without workers: --cfg-options {stage}_dataloader.num_workers=0; to wait longer for a batch: '
+                f'{stage}_dataloader.timeout=SECONDS')
+
+        run.__name__, run.__doc__ = method.__name__, method.__doc__
+        return run
+
+    for method in (Runner.train, Runner.val, Runner.test):
+        setattr(Runner, method.__name__, saying_the_remedy(method))
+    return True
+
+
 WORK_AROUNDS = (missing_drn_localizer, checkpoints_under_weights_only, config_in_a_checkpoint, half_written_files,
                 lost_last_checkpoint, processes_without_gpu, suppression_without_gpu_kernel,
-                half_downloaded_checkpoints, checkpoints_without_a_key)
+                half_downloaded_checkpoints, checkpoints_without_a_key, loaders_without_workers,
+                workers_that_are_lost)

@@ -52,7 +52,7 @@ def test_every_work_around_of_this_stack_is_on_and_says_why():
     assert compat.switched_on == [work.__name__ for work in compat.WORK_AROUNDS if work is not elsewhere]
     for work_around in compat.WORK_AROUNDS:
         text = inspect.getdoc(work_around)
-        assert 'https://github.com/open-mmlab/' in text or 'Not reported upstream.' in text
+        assert 'https://github.com/' in text or 'Not reported upstream.' in text
         assert 'off where' in text.lower()
 
 

@@ -23,7 +23,10 @@ def main():
     args = parser.parse_args()
     if not args.config.is_file():
         parser.error(f'{args.config}: no such file')
-    cfg = Config.fromfile(args.config)
+    try:
+        cfg = Config.fromfile(args.config)
+    except OSError as error:
+        sys.exit(f'error: {error}')
     if args.cfg_options:
         cfg.merge_from_dict(args.cfg_options)
     checked = check_config(cfg, args.videos)

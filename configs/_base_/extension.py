@@ -4,5 +4,6 @@ custom_hooks = [
     dict(type='STSSASampleSeedHook'),
     dict(type='STSSASkippedVideosHook'),
     dict(type='STSSAParametersHook'),
+    dict(type='STSSACheckpointHook'),
     dict(type='STSSAInvalidLossHook', interval=1)  # a loss that is nan ends the run
 ]

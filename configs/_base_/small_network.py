@@ -38,10 +38,15 @@ model = dict(
     test_cfg=dict(rcnn=None))
 
 dataset = dict(type='STSSAAVADataset', exclude_file=None, use_frames=False, start_index=0, missing_proposals='error')
+# Seconds after which a batch that does not come ends the run.
 train_dataloader = dict(
-    persistent_workers=True, sampler=dict(type='DefaultSampler', shuffle=True), dataset=dict(dataset))
+    persistent_workers=True,
+    timeout=600,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(dataset))
 val_dataloader = dict(
     persistent_workers=True,
+    timeout=600,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(dataset, test_mode=True))
 test_dataloader = val_dataloader

@@ -3,6 +3,7 @@ _base_ = [
     '../_base_/extension.py'
 ]
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
+train_dataloader = val_dataloader = test_dataloader = dict(timeout=600)
 val_evaluator = test_evaluator = dict(type='STSSAAVAMetric')
 # Kinetics-400, 16 frames 4 apart, with the means and deviations below.
 url = ('https://download.openmmlab.com/mmaction/v1.0/recognition/mvit/mvit-small-p244_32xb16-16x4x1-200e_kinetics400-'

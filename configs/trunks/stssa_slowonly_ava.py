@@ -3,6 +3,7 @@ _base_ = [
     '../_base_/extension.py'
 ]
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
+train_dataloader = val_dataloader = test_dataloader = dict(timeout=600)
 val_evaluator = test_evaluator = dict(type='STSSAAVAMetric')
 model = dict(
     roi_head=dict(type='STSSARoIHead', with_negatives=False,

@@ -3,6 +3,7 @@ _base_ = [
     '../_base_/extension.py'
 ]
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=3))
+train_dataloader = val_dataloader = test_dataloader = dict(timeout=600)
 val_evaluator = test_evaluator = dict(type='STSSAAVAMetric')
 # Kinetics-400, 32 frames 2 apart, with the means and deviations of the parent.
 url = ('https://download.openmmlab.com/mmaction/v1.0/recognition/swin/swin-tiny-p244-w877_in1k-pre_8xb8-amp-32x2x1-30e_'

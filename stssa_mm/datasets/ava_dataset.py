@@ -24,6 +24,8 @@ from stssa_mm.video.probe import BrokenVideoError
 
 from .grouped_rows import group_rows
 
+MOST_CLASSES = 100_000  # a sample has a score for each person and class
+
 
 @contextlib.contextmanager
 def numpy_and_python_seed(seed):
@@ -239,6 +241,9 @@ class STSSAAVADataset(AVADataset):
     def _check_arguments(self) -> None:
         if self.use_frames and self.modality == 'RGB':
             check_template(self.filename_tmpl)
+        if not 0 < self.num_classes <= MOST_CLASSES:
+            raise ValueError(f'dataset.num_classes={self.num_classes}: expected 1 to {MOST_CLASSES}: give ids that are '
+                             'high as custom_classes')
         for key in ('ann_file', 'label_file', 'exclude_file', 'proposal_file', 'video_info'):
             path = getattr(self, key)
             if path is not None and not osp.isfile(path):
@@ -264,9 +269,12 @@ class STSSAAVADataset(AVADataset):
     def _class_columns(self, rows: Rows) -> np.ndarray:
         """(N,) the class column of each row's label, -1 where the class is not used."""
         if self.custom_classes is not None:
-            index = np.full(max(rows.label.max(initial=0), max(self.custom_classes)) + 1, -1)
-            index[self.custom_classes[1:]] = np.arange(1, len(self.custom_classes))
-            return index[rows.label]
+            ids = np.array(self.custom_classes[1:], np.int64)
+            if not len(ids):
+                return np.full(len(rows.label), -1)
+            order = np.argsort(ids)
+            place = order[np.searchsorted(ids[order], rows.label).clip(max=len(ids) - 1)]
+            return np.where(ids[place] == rows.label, place + 1, -1)
         if len(rows.label) and rows.label.max() >= self.num_classes:
             row = int(rows.label.argmax())
             raise ValueError(f'{self.ann_file}: key frame {key_of(rows.videos[rows.video[row]], rows.timestamp[row])}: '

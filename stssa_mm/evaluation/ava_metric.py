@@ -19,6 +19,7 @@ from stssa_mm.registry import METRICS
 from .ava import AVA_GROUPS, evaluate_rows, group_means
 from .result import RESULT, EvaluationResult
 
+MOST_CLASSES = 100_000
 NOWHERE = ('evaluator.ann_file=None: expected a file, or evaluator.out_dir, a folder to write the detections into '
            "('auto' is one in a test by a runner)")
 
@@ -101,6 +102,9 @@ class STSSAAVAMetric(AVAMetric):
         if ann_file is None and (not out_dir or out_dir == 'auto' and self._log_dir() is None):
             raise ValueError(NOWHERE)
         self.rule, self.iou, self.per_class, self.out_dir = rule, tuple(iou), per_class, out_dir
+        if not 0 < self.num_classes <= MOST_CLASSES:
+            raise ValueError(f'evaluator.num_classes={self.num_classes}: expected 1 to {MOST_CLASSES}: give ids that '
+                             'are high as custom_classes')
         names = read_label_map(label_file)
         # Class id of each score of the model; 0 is the background.
         self.class_ids = np.array(self.custom_classes or range(self.num_classes))

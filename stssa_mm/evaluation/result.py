@@ -1,13 +1,13 @@
 """What an evaluation found, and the files that keep it. numpy only."""
 import json
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional, Tuple
 
 import numpy as np
 
+from stssa_mm.files.array_archive import read_arrays
+from stssa_mm.files.text import plain, read_json
 from stssa_mm.files.whole_file import whole_file
 
 RESULT = 'result.json'  # the name under which a test leaves its result
@@ -115,6 +115,22 @@ class EvaluationResult:
         with whole_file(path) as part:
             part.write_text(json.dumps(dict(self.summary(), **more, matches=matches.name), indent=1) + '\n')
 
+    def _check(self) -> None:
+        """Raises a ValueError or TypeError if an array is not of its kind and shape."""
+        shapes = dict(ap=('f', (len(self.iou), len(self.class_ids))), score=('f', self.video.shape),
+                      gt_per_video=('iu', (len(self.videos), len(self.class_ids))), video=('iu', (self.video.size, )),
+                      matched=('b', self.matched.shape[:1] + self.video.shape))
+        for name, (kinds, shape) in shapes.items():
+            array = getattr(self, name)
+            if array.dtype.kind not in kinds or array.shape != shape:
+                raise ValueError(f'{name}: {array.dtype} {array.shape}: expected {shape}')
+        if self.video.size and not 0 <= self.video.min() <= self.video.max() < len(self.videos):
+            raise ValueError('video: an index that is not of a video')
+        if (self.num_gt < 0).any() or (self.num_det < 0).any():
+            raise ValueError('num_gt or num_det is below 0')
+        if not all(isinstance(name, str) for name in self.names) or not isinstance(self.rule, str):
+            raise TypeError('a name that is no text')
+
     @classmethod
     def load(cls, path: Path) -> 'EvaluationResult':
         """Read what :meth:`save` wrote.
@@ -125,23 +141,26 @@ class EvaluationResult:
         """
         path = Path(path)
         try:
-            summary = json.loads(path.read_text())
+            summary = read_json(path)
             rows = summary['per_class']
             matches = path.with_name(summary['matches'])
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ValueError(f'{path}: not a result of tools/evaluate.py ({error}): write it with --out') from None
+            if not matches.name.isprintable():
+                raise ValueError('the name of the matches')
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f'{path}: not a result of tools/evaluate.py ({plain(error)}): write it with '
+                             '--out') from None
         if not matches.is_file():
             raise FileNotFoundError(f'{matches}: no such file: keep it beside {path.name}, or write both again')
         try:
-            arrays = dict(np.load(matches, allow_pickle=False))
+            arrays = read_arrays(matches)
             result = cls(
                 rule=summary['rule'],
                 iou=tuple(arrays['iou'].tolist()),
                 class_ids=tuple(row['id'] for row in rows),
                 names=tuple(row['name'] for row in rows),
                 ap=arrays['ap'],
-                num_gt=np.array([row['num_gt'] for row in rows]),
-                num_det=np.array([row['num_det'] for row in rows]),
+                num_gt=np.array([row['num_gt'] for row in rows], np.int64),
+                num_det=np.array([row['num_det'] for row in rows], np.int64),
                 num_key_frames=summary['num_key_frames'],
                 videos=tuple(arrays['videos'].tolist()),
                 gt_per_video=arrays['gt_per_video'],
@@ -150,14 +169,16 @@ class EvaluationResult:
                 matched=arrays['matched'],
                 chance=summary.get('chance'),
                 upper_bound=summary.get('upper_bound'))
-        except (EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-            raise ValueError(f'{matches}: damaged ({error}): write both files again') from None
+            written = np.array([np.nan if row['ap'] is None else row['ap'] for row in rows], float)
+            result._check()
+        except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
+            raise ValueError(f'{matches}: damaged, or {path.name} is ({plain(error)}): write both files '
+                             'again') from None
         if result.matched.shape != (len(result.iou), int(result.num_det.sum())):
             raise ValueError(f'{matches}: holds {result.matched.shape[-1]} detections, and {path.name} counts '
                              f'{int(result.num_det.sum())}: they are of different evaluations: write both again')
-        for row, name, ap in zip(rows, result.names, result.ap[0]):
-            written = np.nan if row['ap'] is None else row['ap']
-            if not np.isclose(written, ap, rtol=0, atol=1e-9, equal_nan=True):
-                raise ValueError(f'{matches}: AP {ap:g} of "{name}", and {path.name} says {written:g}: they are of '
+        for name, said, ap in zip(result.names, written.tolist(), result.ap[0].tolist()):
+            if not np.isclose(said, ap, rtol=0, atol=1e-9, equal_nan=True):
+                raise ValueError(f'{matches}: AP {ap:g} of "{plain(name)}", and {path.name} says {said:g}: they are of '
                                  'different evaluations: write both again')
         return result

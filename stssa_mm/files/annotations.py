@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .key_frames import DIGITS, key_of
-from .text import lines_of, plural, split_line, without_blanks
+from .text import MOST_OF_LINE, lines_of, plain, plural, shown, split_line, without_blanks
 from .whole_file import whole_file
 
 COLUMNS = ('video', 'timestamp', 'x1', 'y1', 'x2', 'y2', 'label')
@@ -19,6 +19,7 @@ READ = dict(header=None, names=range(9), encoding='utf-8-sig', keep_default_na=F
             na_values={column: [''] for column in range(1, 9)},
             dtype={0: 'category', **dict.fromkeys(range(1, 9), float)})
 PIXELS = 2  # a coordinate above it is taken for pixels
+LARGEST = 2**53  # from here on not all whole numbers are floats
 MARGIN = 0.01  # annotated boxes may reach so far outside the frame, and are clipped
 
 
@@ -57,7 +58,7 @@ def _first(path: Path, bad: np.ndarray, values: np.ndarray, what: str) -> None:
     """Raise a ValueError for the first row of the mask ``bad`` (N,), if there is one."""
     if bad.any():
         row = int(np.argmax(bad))
-        raise ValueError(f'{path}:{_line_number(path, row)}: {np.asarray(values[row]).tolist()}: {what}'
+        raise ValueError(f'{path}:{_line_number(path, row)}: {plain(np.asarray(values[row]).tolist())}: {what}'
                          + (f' ({int(bad.sum())} such rows)' if bad.sum() > 1 else ''))
 
 
@@ -76,7 +77,7 @@ def _fault_of_line(fields: list) -> Optional[str]:
         except ValueError:
             finite = False
         if not finite:
-            return f'{name}={value!r}: expected a number'
+            return f'{name}={shown(value)}: expected a number'
     return None
 
 
@@ -89,6 +90,13 @@ def _raise_first_fault(path: Path, error: Exception) -> None:
     raise ValueError(f'{path}: {error}')
 
 
+def _longest_line(data: mmap.mmap) -> int:
+    """The bytes of the longest line."""
+    letters = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero((letters == ord('\n')) | (letters == ord('\r')))
+    return int(np.diff(ends, prepend=-1, append=len(letters)).max()) - 1
+
+
 def _read_table(path: Path) -> Tuple[pd.DataFrame, Tuple[str, ...]]:
     """Nine columns, the missing ones nan; and notes on the file."""
     if not path.is_file() and path.exists():
@@ -98,8 +106,11 @@ def _read_table(path: Path) -> Tuple[pd.DataFrame, Tuple[str, ...]]:
             raise ValueError(f'{path}: the file is empty')
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             cut, nul, quoted = data[-1:] not in b'\r\n', data.find(b'\0'), data.find(b'"') >= 0
+            long = _longest_line(data) > MOST_OF_LINE
     if nul >= 0:  # at which pandas would end a field
         raise ValueError(f'{path}: no text (a zero byte at byte {nul}): expected a csv file')
+    if long:  # pandas would take minutes and gigabytes for a million columns
+        _raise_first_fault(path, ValueError('a line is too long'))
     try:
         table = pd.read_csv(path, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE, **READ)
     except (ValueError, OverflowError, pd.errors.ParserError) as error:  # UnicodeDecodeError is a ValueError
@@ -134,6 +145,7 @@ def _read_rows(path: Path, detections: bool) -> Rows:
     if (blank.any(1) & ~empty).any() or (empty & ~missing).any():
         _raise_first_fault(path, ValueError('a row has empty fields'))
     _first(path, np.isinf(numbers).any(1), numbers, 'expected finite numbers')
+    _first(path, np.abs(numbers[:, 0]) >= LARGEST, numbers[:, 0], 'expected a timestamp: seconds, or a frame number')
     numbers[:, 0] = numbers[:, 0].round(DIGITS)
     raw = table[0].cat.categories.to_numpy().astype(str)
     names = np.array([without_blanks(name) for name in raw.tolist()], raw.dtype)
@@ -183,6 +195,7 @@ def _read_rows(path: Path, detections: bool) -> Rows:
                       'each counts, as in the official script', )
         _first(path, ~missing & (last != np.round(last)), last,
                'expected a person id, a whole number: is this a file of detections?')
+        _first(path, np.abs(last) >= LARGEST, last, 'expected a person id below 2**53')
     keep = ~empty if empty.any() else slice(None)
     with_last = len(last[keep]) and not missing[keep].any()
     return Rows(

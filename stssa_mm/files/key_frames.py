@@ -4,7 +4,7 @@ from typing import Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from .text import lines_of, split_line, without_blanks
+from .text import lines_of, shown, split_line, without_blanks
 
 DIGITS = 6  # of timestamps after the point, as in the official script: equal ones name the same key frame
 
@@ -69,7 +69,7 @@ def key_frame_lines(path: Path, expected: str) -> Iterator[Tuple[str, str, KeyFr
         video, timestamp, *more = split_line(line) if ',' in line else (line, '')
         key_frame = _key_frame(video, timestamp)
         if key_frame is None:
-            raise ValueError(f'{where}: {line!r}: expected {expected}')
+            raise ValueError(f'{where}: {shown(line)}: expected {expected}')
         yield where, line, key_frame, more
 
 
@@ -101,7 +101,7 @@ def read_exclusions(path: Path) -> Tuple[np.ndarray, np.ndarray]:
     expected, excluded = 'video,timestamp', []
     for where, line, key_frame, more in key_frame_lines(path, expected):
         if more:
-            raise ValueError(f'{where}: {line!r}: expected {expected}')
+            raise ValueError(f'{where}: {shown(line)}: expected {expected}')
         excluded.append(key_frame)
     return (np.array([key_frame.video for key_frame in excluded], dtype=str),
             np.array([key_frame.timestamp for key_frame in excluded], dtype=float))

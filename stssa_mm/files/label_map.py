@@ -3,7 +3,7 @@ import re
 from pathlib import Path
 from typing import Dict, Sequence
 
-from .text import read_text
+from .text import plain, read_text, shown
 from .whole_file import write_whole
 
 # What an action list consists of: comments, texts, brackets and colons, separators, words, lone quotation marks.
@@ -20,11 +20,16 @@ def read_label_map(path: Path) -> Dict[int, str]:
         ValueError: If a block is malformed, an id occurs twice, or there is no block; names file and line.
     """
     text = read_text(path)
+    none = f'{path}: no class in it: expected item {{ name: "..." id: N }}'
     if '{' not in text:
-        raise ValueError(f'{path}: no class in it: expected item {{ name: "..." id: N }}')
+        raise ValueError(none)
     names: Dict[int, str] = {}
     tokens = [token for token in TOKENS.finditer(text) if token[0][0] not in '#,;' and not token[0].isspace()]
     words = [token[0] for token in tokens] + [''] * 4
+
+    def where(token: int) -> str:
+        return f'{path}:{text.count(chr(10), 0, tokens[token].start()) + 1}'
+
     start = 0
     while start < len(tokens):
         end = start + 1 + (words[start + 1] == ':')
@@ -33,16 +38,18 @@ def read_label_map(path: Path) -> Dict[int, str]:
         while opened and words[end + 1] == ':' and words[end + 2] not in ('{', '}', ':', '"', "'", ''):
             fields[words[end]] = words[end + 2]
             end += 3
-        where = f'{path}:{text.count(chr(10), 0, tokens[start].start()) + 1}'
         name, number = fields.get('name', ''), fields.get('label_id', fields.get('id', ''))
         if not (words[start].isidentifier() and opened and words[end] == '}' and name[:1] in ('"', "'")
-                and number.isdecimal() and len(number) < 19 and int(number)):
-            shown = ' '.join(text[tokens[start].start():tokens[min(end, len(tokens) - 1)].end()][:200].split())
-            raise ValueError(f'{where}: {shown}: expected item {{ name: "..." id: N }}, N from 1')
+                and number.isascii() and number.isdecimal() and len(number) < 19 and int(number)):
+            block = text[tokens[start].start():tokens[min(end, len(tokens) - 1)].end()]
+            raise ValueError(f'{where(start)}: {plain(block)}: expected item {{ name: "..." id: N }}, N from 1')
         if int(number) in names:
-            raise ValueError(f'{where}: id {number}: expected another, {names[int(number)]!r} has it already')
+            raise ValueError(f'{where(start)}: id {number}: expected another, {shown(names[int(number)])} has it '
+                             'already')
         names[int(number)] = name[1:-1]
         start = end + 1
+    if not names:
+        raise ValueError(none)
     return dict(sorted(names.items()))
 
 

@@ -1,15 +1,16 @@
 """Proposal files: person boxes of key frames."""
 import pickle
 import struct
-import zipfile
 from pathlib import Path
 from typing import Dict, Iterable, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from .annotations import Row
+from .array_archive import read_arrays
 from .key_frames import key_frame_lines, key_of, split_key
 from .plain_pickle import PlainUnpickler
+from .text import plain, shown
 from .whole_file import whole_file
 
 
@@ -44,16 +45,12 @@ def _read_pickle(path: Path) -> dict:
             OverflowError, ImportError, AssertionError, struct.error) as error:  # what damaged pickles raise
         early, unknown = 'it ends too early', 'it is no pickle'
         reason = {EOFError: early, struct.error: early, KeyError: unknown}.get(type(error), error)
-        raise ValueError(f'{path}: cannot be read as a pickle of a dict of numpy arrays ({reason}): make it with '
-                         'tools/data/make_proposals.py') from None
+        raise ValueError(f'{path}: cannot be read as a pickle of a dict of numpy arrays ({plain(reason)}): make it '
+                         'with tools/data/make_proposals.py') from None
 
 
 def _read_npz(path: Path) -> dict:
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in arrays.files}
-    except (ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise ValueError(f'{path}: cannot be read as npz, an array a key frame ({error})') from None
+    return read_arrays(path)
 
 
 def _read_csv(path: Path) -> dict:
@@ -65,11 +62,11 @@ def _read_csv(path: Path) -> dict:
         except ValueError:
             box = None
         if box is None or len(box) not in (0, 4, 5):
-            raise ValueError(f'{where}: {line!r}: expected {expected}')
+            raise ValueError(f'{where}: {shown(line)}: expected {expected}')
         rows = boxes.setdefault(key_frame.key, [])
         rows.extend([box] if box else [])
-        if len({len(row) for row in rows}) > 1:
-            raise ValueError(f'{where}: {line!r}: expected as many columns as in the other boxes of this frame')
+        if rows and len(rows[0]) != len(rows[-1]):
+            raise ValueError(f'{where}: {shown(line)}: expected as many columns as in the other boxes of this frame')
     return {key: np.array(rows, float).reshape(len(rows), -1) if rows else np.zeros((0, 5))
             for key, rows in boxes.items()}
 
@@ -102,18 +99,18 @@ def read_proposals(path: Path) -> Dict[str, np.ndarray]:
     proposals = {}
     for name, boxes in found.items():
         if not isinstance(name, str):
-            raise ValueError(f"{path}: key {name!r}: expected a text 'video,timestamp'")
+            raise ValueError(f"{path}: key {shown(name)}: expected a text 'video,timestamp'")
         try:
             key = split_key(name).key
         except ValueError as error:
-            raise ValueError(f'{path}: {error}') from None
+            raise ValueError(f'{path}: {plain(error)}') from None
         if key in proposals:
-            raise ValueError(f'{path}: key {name!r}: occurs twice (as {key!r})')
+            raise ValueError(f'{path}: key {shown(name)}: occurs twice (as {key!r})')
         if not isinstance(boxes, np.ndarray) or boxes.ndim != 2 or boxes.shape[1] not in (4, 5) \
                 or boxes.dtype.kind not in 'fiu':
             what = f'{boxes.dtype} {boxes.shape}' if isinstance(boxes, np.ndarray) else type(boxes).__name__
-            raise ValueError(f'{path}: key {name!r}: found {what}: expected an array of numbers, (n, 4) or (n, 5): '
-                             'x1, y1, x2, y2, score')
+            raise ValueError(f'{path}: key {shown(name)}: found {what}: expected an array of numbers, (n, 4) or '
+                             '(n, 5): x1, y1, x2, y2, score')
         proposals[key] = np.asarray(boxes)
     box, score, start = _columns(list(proposals.values()))
     scored = np.repeat([array.shape[1] == 5 for array in proposals.values()], np.diff(start))

@@ -1,9 +1,12 @@
 """Reading where each video starts, how long it is and how fast. No torch."""
 import csv
-import json
 import math
 from pathlib import Path
 from typing import Dict, NamedTuple, Optional
+
+from .text import open_csv, plain, read_json, shown
+
+LARGEST = 2**53  # from here on not all whole numbers are floats
 
 
 class VideoInfo(NamedTuple):
@@ -27,13 +30,13 @@ def _video_info(where: str, values: dict) -> VideoInfo:
             continue
         try:
             numbers[field] = float(value)
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             numbers[field] = math.nan
         fits = numbers[field] > 0 or field == 'start' and math.isfinite(numbers[field])
-        whole = field == 'frames' and numbers[field] != round(numbers[field]) if fits else False
-        if not fits or whole or math.isinf(numbers[field]):
+        fraction = field == 'frames' and numbers[field] % 1 != 0  # that of infinity is nan
+        if not fits or fraction or not abs(numbers[field]) < LARGEST:
             expected = {'start': 'a number', 'frames': 'a whole number above 0', 'fps': 'a number above 0'}[field]
-            raise ValueError(f'{where}: {field}={value!r}: expected {expected}')
+            raise ValueError(f'{where}: {field}={shown(value)}: expected {expected}')
     if 'frames' in numbers:
         numbers['frames'] = int(numbers['frames'])
     return VideoInfo(**numbers)
@@ -52,24 +55,21 @@ def read_video_info(path: Path) -> Dict[str, VideoInfo]:
     path = Path(path)
     found: Dict[str, VideoInfo] = {}
     if path.suffix == '.json':
-        try:
-            videos = json.loads(path.read_text(encoding='utf-8-sig'))
-        except ValueError as error:
-            raise ValueError(f'{path}: no json ({error})') from None
+        videos = read_json(path)
         if not isinstance(videos, dict) or not all(isinstance(values, dict) for values in videos.values()):
             raise ValueError(f'{path}: expected {{"a_video": {{"start": 0, "frames": 500, "fps": 25}}, ...}}')
-        rows = [(f'{path}: {video}', {'video': video, **values}) for video, values in videos.items()]
+        rows = [(f'{path}: {plain(video)}', {'video': video, **values}) for video, values in videos.items()]
     else:
-        with open(path, newline='', encoding='utf-8-sig') as file:
+        with open_csv(path) as file:
             reader = csv.DictReader(file, restval='')
             rows = [(f'{path}:{reader.line_num}', row) for row in reader]
             if 'video' not in (reader.fieldnames or []):
                 raise ValueError(f'{path}:1: expected a header with "video" and any of "start", "frames", "fps"')
     for where, row in rows:
-        unknown = [str(name) for name in row if name not in ('video', *VideoInfo._fields)]
+        unknown = [plain(name) for name in row if name not in ('video', *VideoInfo._fields)]
         if unknown:
             raise ValueError(f'{where}: {", ".join(unknown)}: expected video, start, frames, fps')
         if not row['video'] or row['video'] in found:
-            raise ValueError(f'{where}: video {row["video"]!r}: expected a name that occurs once')
+            raise ValueError(f'{where}: video {shown(row["video"])}: expected a name that occurs once')
         found[row['video']] = _video_info(where, row)
     return found

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from stssa_mm.files.key_frames import KeyFrame, read_key_frames
 from stssa_mm.files.proposals import check_proposal_suffix, write_proposals
+from stssa_mm.files.text import parse_json, plain, read_text, shown
 from stssa_mm.files.video_info import VideoInfo, read_video_info
 from stssa_mm.files.whole_file import write_whole
 from stssa_mm.video.clock import frame_at
@@ -107,7 +108,7 @@ def _read_partial(partial: Path, header: dict) -> Dict[KeyFrame, np.ndarray]:
     """Finished key frames. A last line that a killed run left half is cut off."""
     if not partial.exists():
         return {}
-    text = partial.read_text()
+    text = read_text(partial)
     whole = text[:text.rfind('\n') + 1]
     if whole != text:
         write_whole(partial, whole)
@@ -115,13 +116,15 @@ def _read_partial(partial: Path, header: dict) -> Dict[KeyFrame, np.ndarray]:
     if not lines:
         return {}
     try:
-        found, *rows = map(json.loads, lines)
+        found, *rows = (parse_json(line, str(partial)) for line in lines)
         done = {KeyFrame(video, timestamp, frame): np.array(boxes, float).reshape(-1, 5)
                 for video, timestamp, frame, boxes in rows}
     except (TypeError, ValueError) as error:
-        raise ValueError(f'{partial}: not a file of unfinished work ({error}): delete it to start again') from error
+        raise ValueError(f'{partial}: not a file of unfinished work ({plain(error)}): delete it to start '
+                         'again') from error
     if found != header:
-        raise ValueError(f'{partial}: begun with {found}, now {header}: take the same, or delete it to start again')
+        raise ValueError(f'{partial}: begun with {shown(found)}, now {header}: take the same, or delete it to start '
+                         'again')
     return done
 
 
@@ -154,8 +157,10 @@ def make_proposals(key_frame_file: Path, videos: Path, detector: PersonDetector,
     """
     if timestamp_start is None:
         timestamp_start = {'seconds': 900, 'frames': 1}[unit]
-    if not fps > 0:
+    if not 0 < fps < float('inf'):
         raise ValueError(f'fps={fps}: expected a number above 0')
+    if timestamp_start is not None and not abs(timestamp_start) < float('inf'):
+        raise ValueError(f'timestamp_start={timestamp_start}: expected a number')
     wanted = sorted(read_key_frames(key_frame_file))
     infos = read_video_info(video_info) if video_info else {}
     timestamps: Dict[str, list] = {}

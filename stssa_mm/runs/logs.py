@@ -1,7 +1,8 @@
 """What MMEngine logs in a work folder."""
-import json
 from pathlib import Path
 from typing import List
+
+from stssa_mm.files.text import parse_json, read_text, shown
 
 MEAN = 'mAP/overall'
 
@@ -22,14 +23,13 @@ def read_scalars(work_dir: Path) -> List[dict]:
     files = sorted(Path(work_dir).glob('*/vis_data/scalars.json'))
     lines = {}
     for file in files:
-        for number, line in enumerate(file.read_text().splitlines(True), 1):
+        for number, line in enumerate(read_text(file).splitlines(True), 1):
             if not line.endswith('\n'):
                 continue  # a killed run left it half
-            try:
-                entry = json.loads(line)
-            except ValueError as error:
-                raise ValueError(f'{file}:{number}: {line!r}: expected json ({error})') from None
-            lines[entry.get('step'), 'loss' in entry] = entry
+            entry = parse_json(line, f'{file}:{number}')
+            if not isinstance(entry, dict) or not isinstance(entry.get('step'), (int, float)):
+                raise ValueError(f'{file}:{number}: {shown(line)}: expected a json dict with a number "step"')
+            lines[entry['step'], 'loss' in entry] = entry
     if not lines:
         raise FileNotFoundError(f'{work_dir}: no */vis_data/scalars.json with log lines: give the work folder of a '
                                 'training run')

@@ -37,9 +37,9 @@ def _newest_test(work_dir: Path) -> Tuple[Path, dict, str]:
             continue
         try:
             metrics = json.loads(file.read_text())
-        except ValueError as error:
+        except (RecursionError, ValueError) as error:
             raise ValueError(f'{file}: not json ({error}): delete what a killed test left, and test again') from None
-        if MEAN in metrics:
+        if isinstance(metrics, dict) and MEAN in metrics:
             results[file.parent] = metrics
     if not results:
         raise FileNotFoundError(f'{work_dir}: no test result below: run `mim test` with --work-dir {work_dir}/test')

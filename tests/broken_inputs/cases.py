@@ -1,8 +1,10 @@
 """Broken inputs: a sound dataset of one key frame, and for each kind of fault the files or arguments that differ."""
 import contextlib
+import io
 import os
 import pickle
 import tempfile
+import zipfile
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -66,6 +68,26 @@ def boxes(*rows, key='v,0902'):
     return {key: np.array(rows, float)}
 
 
+def header(kind, shape):
+    """The header of an array in numpy's format."""
+    text = f"{{'descr': {kind}, 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + '\n'
+    return b'\x93NUMPY\x01\x00' + len(text).to_bytes(2, 'little') + text.encode()
+
+
+def npz_of(member, method=zipfile.ZIP_STORED):
+    """An archive of one member."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, 'w', method) as archive:
+        archive.writestr('v,0902', member)
+    return file.getvalue()
+
+
+def npz(arrays):
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
 A, L, E, P = 'annotations.csv', 'labels.pbtxt', 'excluded.csv', 'proposals.pkl'
 INFO = dict(video_info='videos.csv')
 SOUND = {A: ROW, L: LABELS, E: '', P: boxes(BOX)}
@@ -109,6 +131,13 @@ CASES = [
     Case(A, 'a zero byte', ROW + 'v\0,0903,0.1,0.2,0.3,0.4,1,7\n', '@: no text (a zero byte at byte 28)'),
     Case(A, 'UTF-16', ROW.encode('utf-16'), '@: no text (a zero byte'),
     Case(A, 'Latin-1', ROW.replace('v', 'café').encode('latin-1'), '@: no UTF-8 text'),
+    *(Case(A, f'{what} of {name}', ROW + ','.join([*(value if column == index else field for index, field in enumerate(
+        ROW.strip().split(',')))]) + '\n', '@:2: ')
+      for column, what in ((1, 'a timestamp'), (2, 'a side'), (6, 'a class id'), (7, 'a person id'))
+      for name, value in (('1e300', '1e300'), ('1e999', '1e999'), ('infinity', '-Infinity'), ('400 digits', '9' * 400),
+                          ('64 bits', str(2**64)))),
+    Case(A, 'a line of a million commas', ROW + 'v,0903' + ',' * 10**6 + '\n', '@:2: a line of 1000006 characters'),
+    Case(A, 'no line ends', ROW.strip() * 100, '@:1: a line of '),
     Case(L, 'missing', None, "dataset.label_file='@': no such file"),
     Case(L, 'empty', '', '@: no class in it'),
     Case(L, 'names, one a line', 'stand\nrun\n', '@: no class in it'),
@@ -121,12 +150,20 @@ CASES = [
     Case(L, 'not text', b'\xff\xfe\x00\x81', '@: no UTF-8 text'),
     Case(L, 'not the custom classes', LABELS, 'dataset.custom_classes=[1, 5]: expected different ids of @, which does '
          'not have [5]', dict(custom_classes=[1, 5], num_classes=3)),
+    Case(L, 'comments only', '# {\n', '@: no class in it'),
+    Case(L, 'an id of 400 digits', LABELS.replace('2', '2' * 400), '@:5: item { name: "run" id: 2222'),
+    Case(L, 'an id in other digits', LABELS.replace('id: 2', 'id: ٢'), '@:5: item { name: "run" id: ٢ }: expected'),
+    Case(L, 'an escape sequence', LABELS + '\x1b[2J\n', '@:9: '),
+    Case(L, '200,000 word characters', LABELS + 'a' * 200_000, '@:9: aaaa'),
     Case(E, 'missing', None, "dataset.exclude_file='@': no such file"),
     Case(E, 'no comma', 'v 0902\n', "@:1: 'v 0902': expected video,timestamp"),
     Case(E, 'a timestamp that is text', 'w,0902\nv,first\n', "@:2: 'v,first': expected video,timestamp"),
     Case(E, 'no name of the video', ',0902\n', "@:1: ',0902': expected video,timestamp"),
     Case(E, 'three columns', 'v,0902,1\n', "@:1: 'v,0902,1': expected video,timestamp"),
     Case(E, 'not text', b'\xff\xfe\x00\x81', '@: no UTF-8 text'),
+    Case(E, 'a timestamp of infinity', 'v,inf\n', "@:1: 'v,inf': expected video,timestamp"),
+    Case(E, 'a timestamp of 400 digits', f'v,{"9" * 400}\n', "@:1: 'v,9999"),
+    Case(E, 'a line of a million commas', 'v,0902' + ',' * 10**6, '@:1: a line of 1000006 characters'),
     Case(E, 'everything is excluded', 'v,0902\n', 'no key frame remains of 1; left out: 1 excluded'),
     Case(P, 'missing', None, "dataset.proposal_file='@': no such file"),
     Case(P, 'empty', b'', '@: cannot be read as a pickle'),
@@ -152,6 +189,24 @@ CASES = [
     Case('proposals.json', 'a suffix that is not known', '{}', '@: expected a proposal file',
          dict(proposal_file='proposals.json')),
     Case('proposals.npz', 'not npz', 'text', '@: cannot be read as npz', dict(proposal_file='proposals.npz')),
+    *(Case('proposals.npz', fault, content, f'@: cannot be read as npz ({says}', dict(proposal_file='proposals.npz'))
+      for fault, content, says in (
+          ('empty', b'', 'File is not a zip file'),
+          ('cut off', npz(boxes(BOX))[:-30], 'File is not a zip file'),
+          ('a bit has changed', npz(boxes(BOX)).replace(b'\x9a\x99', b'\x9a\x98'), 'Bad CRC-32'),
+          ('a member that is no array', npz_of(b'no array at all'), 'the magic string is not correct'),
+          ('a member of another version', npz_of(b'\x93NUMPY\x09\x00'), 'v,0902: npy version (9, 0)'),
+          ('a header that is no dict', npz_of(b'\x93NUMPY\x01\x00\x04\x00[1]\n'), 'Header is not a dictionary'),
+          ('a header cut off', npz_of(b'\x93NUMPY\x01\x00\xff\x00{'), 'EOF: reading array header'),
+          ('objects', npz_of(header("'|O'", '(1, 5)')), 'v,0902: type object: expected numbers or texts'),
+          ('a shape of 40 GB', npz_of(header("'<f8'", '(1000000000, 5)')), 'v,0902: its 128 bytes do not fit'),
+          ('a shape below 0', npz_of(header("'<f8'", '(-1, 5)')), 'v,0902: its 128 bytes do not fit the shape'),
+          ('longer than its shape', npz_of(header("'<f8'", '(0, 5)') + bytes(40)), 'v,0902: it is longer than'),
+          ('packed by bzip2', npz_of(header("'<f8'", '(0, 5)'), zipfile.ZIP_BZIP2), 'v,0902: packed in another way'))),
+    Case('proposals.csv', 'Latin-1', 'é,0902\n'.encode('latin-1'), '@: no UTF-8 text',
+         dict(proposal_file='proposals.csv')),
+    Case('proposals.csv', 'a timestamp of infinity', 'v,inf\n', "@:1: 'v,inf': expected",
+         dict(proposal_file='proposals.csv')),
     Case('proposals.csv', 'too few columns', 'v,0902,0.1,0.2\n', "@:1: 'v,0902,0.1,0.2': expected",
          dict(proposal_file='proposals.csv')),
     Case('videos.csv', 'missing', None, "dataset.video_info='@': no such file", INFO),
@@ -159,6 +214,22 @@ CASES = [
     Case('videos.csv', 'no such video', 'video,fps\nw,25\n', '1 of 1 videos of', INFO),
     Case('videos.csv', 'fps 0', 'video,fps\nv,0\n', "@:2: fps='0': expected a number above 0", INFO),
     Case('videos.csv', 'half a frame', 'video,frames\nv,1.5\n', "@:2: frames='1.5': expected a whole number", INFO),
+    *(Case('videos.csv', f'{field} {value[:12]}', f'video,{field}\nv,{value}\n', f"@:2: {field}='{value[:50]}", INFO)
+      for field in ('start', 'frames', 'fps') for value in ('inf', 'nan', '1e999', '9' * 400)),
+    Case('videos.csv', 'Latin-1', 'video,fps\né,25\n'.encode('latin-1'), '@: no UTF-8 text', INFO),
+    Case('videos.csv', 'a field of a million letters', f'video,fps\nv,"{"9" * 10**6}"\n', '@: no csv (field larger',
+         INFO),
+    *(Case('videos.json', fault, content, f'@{says}', dict(video_info='videos.json')) for fault, content, says in (
+        ('empty', '', ': no json'),
+        ('Latin-1', '{"é": {}}'.encode('latin-1'), ': no UTF-8 text'),
+        ('lists that nest deeply', '[' * 200_000, ': no json that can be read (it nests too deeply)'),
+        ('dicts that nest deeply', '{"v":' * 200_000, ': no json that can be read (it nests too deeply)'),
+        ('a number of 5,000 digits', '{"v": {"fps": ' + '9' * 5000 + '}}', ': no json (Exceeds the limit'),
+        ('a number of 400 digits', '{"v": {"fps": ' + '9' * 400 + '}}', ': v: fps=9999'),
+        ('infinity', '{"v": {"fps": Infinity}}', ': v: fps=inf: expected a number above 0'),
+        ('nan', '{"v": {"start": NaN}}', ': v: start=nan: expected a number'),
+        ('a list for a number', '{"v": {"frames": [9]}}', ': v: frames=[9]: expected a whole number above 0'),
+        ('a list for a video', '{"v": [25]}', ': expected {"a_video"'))),
     Case('v.mp4', 'missing', None, 'no video of this name'),
     Case('v.mp4', 'empty', b'', '@: the file is empty. Fetch it again'),
     Case('v.mp4', 'text', 'video', '@: it cannot be opened'),

@@ -1,3 +1,5 @@
+import errno
+import os
 import subprocess
 import sys
 
@@ -35,3 +37,20 @@ def test_two_processes_do_not_get_into_each_others_way(tmp_path):
         subprocess.run([sys.executable, '-c', program], check=True, cwd=REPO)
         assert path.read_text() == 'b'
     assert path.read_text() == 'whole' and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize('code', [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EROFS])
+def test_a_disk_that_fails_is_named_with_the_file(code, tmp_path):
+    path = tmp_path / 'result.csv'
+    path.write_text('old')
+    with pytest.raises(OSError) as error, whole_file(path):
+        raise OSError(code, os.strerror(code))  # as a write does, which names no file
+    assert str(error.value) == f'[Errno {code}] {os.strerror(code)}: {str(path)!r}'
+    assert path.read_text() == 'old' and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_replaced_is_named(tmp_path):
+    (tmp_path / 'result.csv').mkdir()
+    with pytest.raises(OSError) as error, whole_file(tmp_path / 'result.csv') as part:
+        part.write_text('new')
+    assert str(error.value).endswith(f'{str(tmp_path / "result.csv")!r}') and '.part' not in str(error.value)

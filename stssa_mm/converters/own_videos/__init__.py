@@ -7,6 +7,7 @@ from .clips import read_csv, read_folders
 from .coco import read_coco
 from .cvat import read_cvat
 from .dataset import write_dataset
+from .labelled_video import check_rate, check_seconds
 
 __all__ = ['convert_own_videos']
 
@@ -78,8 +79,9 @@ def convert_own_videos(source: Path,
     folder = Path(videos) if videos else source if source.is_dir() else source.parent
     if not folder.is_dir():
         raise FileNotFoundError(f'{folder}: no such folder of videos')
-    if every <= 0:
-        raise ValueError(f'every={every}: expected more than 0 seconds')
+    check_seconds(every)
+    if fps:
+        check_rate(fps)
     mended = Path(out, 'videos')
     if form == 'folders':
         labelled = read_folders(source, mended)

@@ -6,6 +6,7 @@ from typing import Dict, List, Optional
 import numpy as np
 from tqdm import tqdm
 
+from stssa_mm.files.text import open_csv, shown
 from stssa_mm.video.clock import nearest_frame
 
 from .labelled_video import (
@@ -76,20 +77,20 @@ def read_csv(file: Path, folder: Path, box_unit: str = 'relative',
     """
     videos: Dict[str, LabelledVideo] = {}
     sources: Dict[str, Source] = {}
-    with open(file, newline='', encoding='utf-8-sig') as table:
+    with open_csv(file) as table:
         reader = csv.DictReader(table)
         columns = [name.strip() for name in reader.fieldnames or ()]
         if sorted(columns) not in (sorted(COLUMNS), sorted(COLUMNS + BOX_COLUMNS)):
-            raise ValueError(f'{file}:1: columns {",".join(columns)!r}: expected a header "{",".join(COLUMNS)}", with '
-                             f'",{",".join(BOX_COLUMNS)}" where there are boxes')
+            raise ValueError(f'{file}:1: columns {shown(",".join(columns))}: expected a header "{",".join(COLUMNS)}", '
+                             f'with ",{",".join(BOX_COLUMNS)}" where there are boxes')
         reader.fieldnames = columns
         for row in reader:
             where = f'{file}:{reader.line_num}'
             if None in row or None in row.values():
                 raise ValueError(f'{where}: expected {len(columns)} values: {",".join(columns)}')
             name = row['video'].strip()
-            if not name:
-                raise ValueError(f'{where}: the video is missing')
+            if not name or not name.isprintable():
+                raise ValueError(f'{where}: video={shown(name)}: the video is missing')
             if name not in videos:
                 path = folder / name
                 inside = path.relative_to(folder) if path.is_relative_to(folder) else Path(path.name)
@@ -140,4 +141,4 @@ def _number(row: Dict[str, str], name: str, where: str, unit: str) -> float:
             return value
     except ValueError:
         pass
-    raise ValueError(f'{where}: {name}={row[name]!r}: expected a number ({unit})')
+    raise ValueError(f'{where}: {name}={shown(row[name])}: expected a number ({unit})')

@@ -1,11 +1,12 @@
 """COCO annotations of images that are the frames of videos (https://cocodataset.org/#format-data)."""
-import json
 import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Dict, List
 
-from .labelled_video import LabelledVideo, Mark, check_label, check_names, relative_box, safe_name, thin_out
+from stssa_mm.files.text import plain, read_json, shown
+
+from .labelled_video import LabelledVideo, Mark, check_label, check_names, person_id, relative_box, safe_name, thin_out
 
 
 def read_coco(file: Path, folder: Path, every: float, fps: float) -> List[LabelledVideo]:
@@ -25,17 +26,14 @@ def read_coco(file: Path, folder: Path, every: float, fps: float) -> List[Labell
         ValueError: If the file is not as it should be; names the image or annotation.
         FileNotFoundError: If an image is not there.
     """
-    try:
-        data = json.loads(file.read_text(encoding='utf-8'))
-    except ValueError as error:
-        raise ValueError(f'{file}: not JSON ({error})') from error
+    data = read_json(file)
     for key in ('images', 'annotations', 'categories'):
         if not isinstance(data, dict) or not isinstance(data.get(key), list) or not data[key]:
             raise ValueError(f'{file}: no {key!r} in it: expected a COCO file of boxes')
     try:
         return _videos(file, folder, every, fps, data)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f'{file}: an entry is not as COCO describes it: {error!r}') from error
+    except (ArithmeticError, AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f'{file}: an entry is not as COCO describes it: {shown(error)}') from error
 
 
 def _videos(file: Path, folder: Path, every: float, fps: float, data: dict) -> List[LabelledVideo]:
@@ -43,9 +41,13 @@ def _videos(file: Path, folder: Path, every: float, fps: float, data: dict) -> L
              for entry in data.get('videos', ())}
     groups: Dict[str, list] = defaultdict(list)
     for image in data['images']:
-        if not (folder / image['file_name']).is_file():
-            raise FileNotFoundError(f'{file}: image {image["id"]}: {folder / image["file_name"]}: no such file; '
-                                    '--videos names the folder')
+        try:
+            there = (folder / image['file_name']).is_file()
+        except OSError as error:  # too long a name
+            raise ValueError(f'{file}: image {shown(image["id"])}: {plain(error)}') from None
+        if not there:
+            raise FileNotFoundError(f'{file}: image {shown(image["id"])}: {plain(folder / image["file_name"])}: no '
+                                    'such file; --videos names the folder')
         if 'video_id' in image:
             name = names.get(image['video_id'], Path(str(image['video_id'])))
         else:
@@ -67,10 +69,13 @@ def _videos(file: Path, folder: Path, every: float, fps: float, data: dict) -> L
             raise ValueError(f'{where}: image_id={entry["image_id"]!r} is not among the images')
         if entry['category_id'] not in categories:
             raise ValueError(f'{where}: category_id={entry["category_id"]!r} is not among the categories')
+        if not isinstance(entry['bbox'], list) or len(entry['bbox']) != 4:
+            raise ValueError(f'{where}: bbox={shown(entry["bbox"])}: expected x, y, width and height')
         x, y, width, height = entry['bbox']
         image = images[entry['image_id']]
         box = relative_box((x, y, x + width, y + height), image['width'], image['height'], where, slack=1)
-        found[entry['image_id']].append((categories[entry['category_id']], box, int(entry[track]) if track else None))
+        person = person_id(entry[track], where) if track else None
+        found[entry['image_id']].append((categories[entry['category_id']], box, person))
 
     videos = []
     for name, members in groups.items():

@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 from tqdm import tqdm
 
+from stssa_mm.files.text import plain, shown
 from stssa_mm.video.find import find_video
 
 from .labelled_video import (
@@ -14,11 +15,13 @@ from .labelled_video import (
     check_label,
     check_names,
     open_source,
+    person_id,
     relative_box,
     safe_name,
     thin_out,
 )
 
+LARGEST = 2**53  # from here on not all whole numbers are floats
 NO_ACTION = ('', 'false', '__undefined__')  # values of an attribute: a text, a checkbox, a list
 
 
@@ -50,6 +53,8 @@ def _read_file(file: Path, folder: Path, every: float, attributes: Sequence[str]
         root = ElementTree.parse(file).getroot()
     except ElementTree.ParseError as error:
         raise ValueError(f'{file}:{error.position[0]}: not XML ({error})') from error
+    except (LookupError, ValueError) as error:  # an encoding that is not known
+        raise ValueError(f'{file}: not XML ({plain(error)})') from error
     tracks = root.findall('track')
     if root.tag != 'annotations' or not tracks:
         raise ValueError(f'{file}: no tracks in it: export the task as "CVAT for video 1.1"')
@@ -67,14 +72,14 @@ def _read_file(file: Path, folder: Path, every: float, attributes: Sequence[str]
         raise FileNotFoundError(f'{file}: {error}; --videos names the folder') from error
     found = open_source(path, safe_name(path.relative_to(folder)), mended)
     width, height = (root.findtext(f'meta//original_size/{side}') for side in ('width', 'height'))
-    if width and height and (int(width), int(height)) != (found.width, found.height):
-        raise ValueError(f'{file}: made for {width} x {height} pixels, but {found.file} has {found.width} x '
-                         f'{found.height}')
+    if width and height and (width.strip(), height.strip()) != (str(found.width), str(found.height)):
+        raise ValueError(f'{file}: made for {plain(width)} x {plain(height)} pixels, but {found.file} has '
+                         f'{found.width} x {found.height}')
     video = found.labelled()
 
     boxes: Dict[int, list] = defaultdict(list)
     for track in tracks:
-        where = f'{file}: track {track.get("id")}'
+        where = f'{file}: track {plain(track.get("id"))}'
         others = {element.tag for element in track if element.tag != 'box'}
         if others:
             raise ValueError(f'{where}: {", ".join(sorted(others))}: expected boxes')
@@ -83,13 +88,13 @@ def _read_file(file: Path, folder: Path, every: float, attributes: Sequence[str]
                 boxes[int(_number(box, 'frame', where))].append((track, box))
     for frame in thin_out(boxes, every * found.fps):
         for track, box in boxes[frame]:
-            where = f'{file}: track {track.get("id")}, frame {frame}'
+            where = f'{file}: track {plain(track.get("id"))}, frame {frame}'
             if not 0 <= frame < found.frames:
                 raise ValueError(f'{where}: {path} has {found.frames} frames')
             corners = [_number(box, side, where) for side in ('xtl', 'ytl', 'xbr', 'ybr')]
             corners = relative_box(corners, found.width, found.height, where, slack=1)
             actions = _actions(track, box, attributes, where)
-            person = int(_number(track, 'id', where))
+            person = person_id(track.get('id'), where)
             video.marks += [Mark(frame, frame, action, corners, person) for action in actions]
             video.unlabelled += not actions
     if not video.marks:
@@ -112,6 +117,9 @@ def _actions(track, box, attributes: Sequence[str], where: str) -> List[str]:
 
 def _number(element, name: str, where: str) -> float:
     try:
-        return float(element.get(name, ''))
+        value = float(element.get(name, ''))
     except ValueError:
-        raise ValueError(f'{where}: {name}={element.get(name)!r}: expected a number') from None
+        value = float('nan')
+    if not abs(value) < LARGEST:
+        raise ValueError(f'{where}: {name}={shown(element.get(name))}: expected a number')
+    return value

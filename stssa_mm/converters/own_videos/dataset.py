@@ -6,6 +6,7 @@ Timestamps are frame numbers from 1, so that any moment can be a key frame: a da
 import os
 import re
 import shutil
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
@@ -25,7 +26,7 @@ from stssa_mm.people.tracking import link_people
 from stssa_mm.video.writer import write_video
 
 from .child_config import write_child_config
-from .labelled_video import LabelledVideo
+from .labelled_video import LabelledVideo, Mark, check_seconds
 from .split import split_videos
 
 
@@ -65,8 +66,7 @@ def write_dataset(videos: Sequence[LabelledVideo], out: Path, base_config: Path,
     Raises:
         ValueError: If something is missing for a dataset, or a class has too few videos.
     """
-    if every <= 0:
-        raise ValueError(f'every={every}: expected more than 0 seconds')
+    check_seconds(every)
     if detector is None and any(mark.box is None for video in videos for mark in video.marks):
         raise ValueError('the labels have no boxes: a person detector is needed to find them (--detector)')
     labels = {video.name: {mark.label for mark in video.marks} for video in videos}
@@ -171,23 +171,35 @@ def video_rows(video: LabelledVideo, key_frames: Sequence[KeyFrame], detections:
         detections (dict[str, np.ndarray]): Proposals, for labels without boxes.
         classes (Sequence[str]): The label at place i has the number i + 1.
     """
-    frames = [_people(video, key_frame, detections) for key_frame in key_frames]
+    frames = [_people(marks, detections.get(key_frame.key, ()))
+              for marks, key_frame in zip(_marks_on(video, key_frames), key_frames)]
+    numbers_of = {label: number for number, label in enumerate(classes, 1)}
     boxes = [np.array([person.box for person in people]).reshape(-1, 4) for people in frames]
     numbers = link_people(boxes)
     rows = []
     for key_frame, people, linked in zip(key_frames, frames, numbers):
         for person, link in zip(people, linked):
             number = link if person.number is None else person.number
-            rows += [Row(video.name, key_frame.timestamp, *person.box, classes.index(label) + 1, number)
+            rows += [Row(video.name, key_frame.timestamp, *person.box, numbers_of[label], number)
                      for label in person.labels]
     return rows
 
 
-def _people(video: LabelledVideo, key_frame: KeyFrame, detections: Dict[str, np.ndarray]) -> List[Person]:
-    marks = [mark for mark in video.marks if mark.first <= key_frame.frame <= mark.last]
+def _marks_on(video: LabelledVideo, key_frames: Sequence[KeyFrame]) -> List[List[Mark]]:
+    """The marks of each key frame, in the video's order. No mark is compared with key frames that it does not cover."""
+    order = sorted(range(len(key_frames)), key=lambda index: key_frames[index].frame)
+    frames = [key_frames[index].frame for index in order]
+    found: List[List[Mark]] = [[] for _ in key_frames]
+    for mark in video.marks:
+        for index in order[bisect_left(frames, mark.first):bisect_right(frames, mark.last)]:
+            found[index].append(mark)
+    return found
+
+
+def _people(marks: Sequence[Mark], detected: Sequence[np.ndarray]) -> List[Person]:
     people: Dict[tuple, Person] = {}
     for mark in marks:
-        boxes = [mark.box] if mark.box else [tuple(box[:4]) for box in detections[key_frame.key]]
+        boxes = [mark.box] if mark.box else [tuple(box[:4]) for box in detected]
         for box in boxes:
             person = people.setdefault((box, mark.person), Person(box, [], mark.person))
             if mark.label not in person.labels:

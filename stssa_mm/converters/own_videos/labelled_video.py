@@ -7,10 +7,14 @@ from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
+from stssa_mm.files.text import shown
 from stssa_mm.video.clock import nearest_frame
 from stssa_mm.video.probe import BrokenVideoError
 from stssa_mm.video.reader import open_video
 from stssa_mm.video.writer import mend_video
+
+LARGEST_ID = 2**53  # from here on not all whole numbers are floats
+LEAST_SECONDS, MOST_FPS = 0.001, 10_000
 
 
 class Mark(NamedTuple):
@@ -192,3 +196,30 @@ def thin_out(frames: Iterable[int], least: float) -> List[int]:
         if not taken or frame - taken[-1] >= least - 0.5:  # half a frame: rates like 29.97
             taken.append(frame)
     return taken
+
+
+def person_id(value: object, where: str) -> int:
+    """The number of a person.
+
+    Raises:
+        ValueError: If it is no whole number that a csv keeps: those from 2**53 on are not all floats.
+    """
+    try:
+        number = int(value)
+    except (OverflowError, TypeError, ValueError):
+        number = LARGEST_ID
+    if not abs(number) < LARGEST_ID:
+        raise ValueError(f'{where}: person {shown(value)}: expected a whole number below 2**53')
+    return number
+
+
+def check_seconds(every: float) -> None:
+    """Raises ValueError if there cannot be so many seconds between key frames."""
+    if not LEAST_SECONDS <= every < float('inf'):
+        raise ValueError(f'every={every}: expected more than 0 seconds, {LEAST_SECONDS} at least')
+
+
+def check_rate(fps: float, where: str = '') -> None:
+    """Raises ValueError if there cannot be so many frames a second."""
+    if not 0 < fps <= MOST_FPS:
+        raise ValueError(f'{where}fps={fps}: expected a number above 0, {MOST_FPS} at most')

@@ -5,9 +5,12 @@ from typing import List, Sequence, Tuple
 import mmcv
 import numpy as np
 
+from stssa_mm.files.text import plain
+
 STRIDES = (8, 16, 32)
 PAD = (114, 114, 114)  # mmcv pads other channels with 0 if given one number
 PERSON = 0  # of COCO's 80 classes
+MOST_SIDE, MOST_BATCH = 8192, 1024
 
 
 def decode_yolox(output: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -38,9 +41,13 @@ def decode_yolox(output: np.ndarray, height: int, width: int) -> np.ndarray:
         raise ValueError(f'output of shape {output.shape}: expected (N, {len(cells)}, 5 + classes) of an input of '
                          f'{width} x {height} pixels: is it a YOLOX model, exported without decoding?')
     centres = (output[..., :2] + cells) * strides
-    halves = np.exp(output[..., 2:4]) * strides / 2
-    scores = output[..., 4] * output[..., 5 + PERSON]
-    return np.concatenate([centres - halves, centres + halves, scores[..., None]], axis=-1)
+    with np.errstate(over='ignore', invalid='ignore'):
+        halves = np.exp(output[..., 2:4]) * strides / 2
+        scores = output[..., 4] * output[..., 5 + PERSON]
+        decoded = np.concatenate([centres - halves, centres + halves, scores[..., None]], axis=-1)
+    if not np.isfinite(decoded).all():
+        raise ValueError('it gives boxes or scores that are infinite or nan: is the file damaged?')
+    return decoded
 
 
 class YOLOXPersonDetector:
@@ -66,11 +73,20 @@ class YOLOXPersonDetector:
         try:
             self.session = onnxruntime.InferenceSession(str(file), providers=usable)
         except Exception as error:  # its errors have no common class of their own
-            raise ValueError(f'{file}: onnxruntime cannot load it: {" ".join(str(error).split())}') from error
-        inputs = self.session.get_inputs()
+            raise ValueError(f'{file}: onnxruntime cannot load it: {plain(error)}') from error
+        inputs, outputs = self.session.get_inputs(), self.session.get_outputs()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise ValueError(f'{file}: {len(inputs)} inputs and {len(outputs)} outputs: expected one of each: is it a '
+                             'YOLOX model, exported without decoding?')
         shape = inputs[0].shape
-        if len(inputs) != 1 or len(shape) != 4 or shape[1] != 3 or not all(isinstance(v, int) for v in shape[2:]):
-            raise ValueError(f'{file}: input of shape {shape}: expected one input (N, 3, H, W) with H and W given')
+        if (len(shape) != 4 or shape[1] != 3
+                or not all(isinstance(side, int) and STRIDES[-1] <= side <= MOST_SIDE for side in shape[2:])
+                or isinstance(shape[0], int) and not 0 < shape[0] <= MOST_BATCH):
+            raise ValueError(f'{file}: input of shape {shape}: expected one input (N, 3, H, W) with H and W given, '
+                             f'{STRIDES[-1]} to {MOST_SIDE} pixels')
+        for tensor, what in ((inputs[0], 'input'), (outputs[0], 'output')):
+            if tensor.type != 'tensor(float)':
+                raise ValueError(f'{file}: {what} of type {tensor.type}: expected tensor(float): export it in float32')
         self.height, self.width = shape[2:]
         self.batch = shape[0] if isinstance(shape[0], int) else None  # a fixed size, or any
 
@@ -96,14 +112,20 @@ class YOLOXPersonDetector:
             batch = np.stack(images[start:start + step])
             missing = step - len(batch)
             batch = np.concatenate([batch, np.zeros((missing, *batch.shape[1:]), np.float32)])
-            output, = self.session.run(None, {self.session.get_inputs()[0].name: batch})
-            outputs.extend(self._decode(output)[:step - missing])
+            try:
+                output, = self.session.run(None, {self.session.get_inputs()[0].name: batch})
+            except Exception as error:  # as above
+                raise ValueError(f'{self.file}: onnxruntime cannot run it: {plain(error)}') from error
+            outputs.extend(self._decode(output, len(batch))[:step - missing])
         for boxes, (width, height) in zip(outputs, sizes):
             boxes[:, :4] /= (width, height, width, height)
         return outputs
 
-    def _decode(self, output: np.ndarray) -> np.ndarray:
+    def _decode(self, output: np.ndarray, images: int) -> np.ndarray:
         try:
-            return decode_yolox(output, self.height, self.width)
+            decoded = decode_yolox(output, self.height, self.width)
+            if len(decoded) != images:
+                raise ValueError(f'output of {len(decoded)} images, of an input of {images}')
+            return decoded
         except ValueError as error:
             raise ValueError(f'{self.file}: {error}') from error
