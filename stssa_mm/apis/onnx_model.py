@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from stssa_mm.evaluation.boxes import pairwise_iou
-from stssa_mm.people.crop import cut_square, square_around
+from stssa_mm.video.crop import cut_square, square_around
 
 METADATA = 'stssa_mm'  # the key of a graph's metadata that holds its facts, as json
 

@@ -66,11 +66,11 @@ def key_frame_lines(path: Path, expected: str) -> Iterator[Tuple[str, str, KeyFr
     """
     for number, line in lines_of(path):
         where, line = f'{path}:{number}', line.strip()
-        video, timestamp, *more = split_line(line) if ',' in line else (line, '')
+        video, timestamp, *more = [*split_line(line), '', '']
         key_frame = _key_frame(video, timestamp)
         if key_frame is None:
             raise ValueError(f'{where}: {shown(line)}: expected {expected}')
-        yield where, line, key_frame, more
+        yield where, line, key_frame, more[:-2]
 
 
 def read_key_frames(path: Path) -> List[KeyFrame]:

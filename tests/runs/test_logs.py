@@ -23,5 +23,5 @@ def test_a_line_that_a_killed_run_left_half_is_not_counted(tmp_path):
     log.write_text(log.read_text() + '{"loss": 2.0, "epo')
     assert [line['loss'] for line in read_scalars(tmp_path)] == [3.0]
     log.write_text('loss 3\n')
-    with pytest.raises(ValueError, match=r"scalars\.json:1: 'loss 3\\n': expected json"):
+    with pytest.raises(ValueError, match=r"scalars\.json:1: no json \("):
         read_scalars(tmp_path)

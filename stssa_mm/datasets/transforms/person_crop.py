@@ -4,8 +4,8 @@ from typing import Sequence
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from stssa_mm.people.crop import cut_square, square_around
 from stssa_mm.registry import TRANSFORMS
+from stssa_mm.video.crop import cut_square, square_around
 
 
 @TRANSFORMS.register_module()
