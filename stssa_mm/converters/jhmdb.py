@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Dict, List
 
 import numpy as np
-from PIL import Image
 from scipy.io import loadmat
 from tqdm import tqdm
 
 from stssa_mm.files.annotations import Row, write_annotations
 from stssa_mm.files.label_map import write_label_map
 from stssa_mm.files.proposals import ground_truth_proposals, write_proposals
+from stssa_mm.video.picture import read_picture
 from stssa_mm.video.writer import write_video
 
 FPS = 30
@@ -86,7 +86,7 @@ def rgb_frames(folder: Path, count: int):
     if len(files) < count:
         raise ValueError(f'{folder}: {len(files)} png files for {count} masks: extract Rename_Images again')
     for file in files:
-        yield np.asarray(Image.open(file).convert('RGB'))
+        yield read_picture(file)
 
 
 def convert_jhmdb(release: Path, out: Path, split: int = 1, train_stride: int = 1, test_stride: int = 1) -> dict:

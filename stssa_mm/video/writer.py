@@ -13,7 +13,7 @@ import numpy as np
 
 from stssa_mm.files.whole_file import whole_file
 
-from .probe import BrokenVideoError, open_container
+from .probe import ONE_FILE, BrokenVideoError, open_container
 from .reader import open_video
 
 FPS = 30  # of cut videos and of frames
@@ -52,20 +52,24 @@ def find_ffmpeg(package_first: bool = False) -> str:
                                 'install ffmpeg with the package manager of your system') from None
 
 
-def run_ffmpeg(video: Path, *options: str, before: tuple = (), package_first: bool = False) -> None:
+def run_ffmpeg(video: Path, *options: str, before: tuple = (), package_first: bool = False,
+               cwd: Optional[Path] = None) -> None:
     """Run ffmpeg on a video.
 
     Args:
-        video (Path): The input.
-        *options (str): Of the output, its path last. A file there is replaced.
+        video (Path): The input. Its name is a file's, never a protocol, a pattern or an option.
+        *options (str): Of the output, its path last, absolute for the same reason. A file there is replaced.
         before (tuple[str]): Options of the input. Defaults to ().
         package_first (bool): See :func:`find_ffmpeg`. Defaults to False.
+        cwd (Path, optional): Where ffmpeg runs. Defaults to None: here.
 
     Raises:
         VideoError: If ffmpeg fails; with its last messages.
     """
-    command = [find_ffmpeg(package_first), '-nostdin', '-v', 'error', '-y', *before, '-i', str(video), *options]
-    result = subprocess.run(command, capture_output=True, text=True, errors='replace')
+    one_file = [part for name, value in ONE_FILE.items() for part in (f'-{name}', value)]
+    command = [find_ffmpeg(package_first), '-nostdin', '-v', 'error', '-y', *before, *one_file, '-i',
+               os.path.abspath(video), *options]
+    result = subprocess.run(command, capture_output=True, text=True, errors='replace', cwd=cwd)
     if result.returncode:
         lines = result.stderr.strip().splitlines() or [f'exit status {result.returncode}']
         raise VideoError(f'{video}: ffmpeg: {"; ".join(dict.fromkeys(lines[-3:]))}')
@@ -122,7 +126,7 @@ class _OddSizes:
     """What :class:`cv2.VideoWriter` is for even sizes; it leaves out the last row or column of others."""
 
     def __init__(self, path: Path, size: Tuple[int, int], fps: float) -> None:
-        self._container = av.open(str(path), 'w', format='mp4')
+        self._container = av.open(os.path.abspath(path), 'w', format='mp4')
         self._stream = self._container.add_stream('mpeg4', rate=Fraction(fps).limit_denominator(1001))
         self._stream.width, self._stream.height = size
         self._stream.pix_fmt = 'yuv420p'
@@ -142,7 +146,8 @@ def _writer(path: Path, size: Tuple[int, int], fps: float) -> Union[cv2.VideoWri
     """What writes frames of a size, or None if the file cannot be written."""
     if size[0] % 2 or size[1] % 2:
         return _OddSizes(path, size, fps)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), fps, size)
+    # By FFmpeg alone: OpenCV's other writers take % for a pattern of pictures.
+    writer = cv2.VideoWriter(os.path.abspath(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*'mp4v'), fps, size)
     return writer if writer.isOpened() else None
 
 
@@ -200,7 +205,7 @@ def mend_video(video: Path, out: Path) -> None:
         # Colours at half the resolution need even sizes. The options are those of ffmpeg 6.1 and later.
         run_ffmpeg(video, '-map', f'0:{index}', '-c:v', 'libx264', '-crf', '18', '-pix_fmt',
                    'yuv444p' if odd else 'yuv420p', '-fps_mode', 'vfr', '-enc_time_base', 'demux', '-f', 'mp4',
-                   str(part), package_first=True)
+                   os.path.abspath(part), package_first=True)
         try:
             with closing(open_video(part)) as mended:
                 mended.check()
@@ -221,7 +226,7 @@ def cut_video(movie: Path, cut: Path, window: Window, short_side: int = 0) -> No
         VideoError: If the movie cannot be decoded or ends before the window does.
     """
     with whole_file(cut) as part:
-        run_ffmpeg(movie, '-r', str(FPS), *scale_options(short_side), '-sn', '-strict', 'experimental', str(part),
+        run_ffmpeg(movie, '-r', str(FPS), *scale_options(short_side), '-sn', '-strict', 'experimental', os.path.abspath(part),
                    before=('-ss', str(window.start), '-t', str(window.seconds)))
         fault = cut_fault(part, window)
         if fault:
@@ -244,7 +249,8 @@ def extract_frames(cut: Path, folder: Path, window: Window, short_side: int = 0,
     part = folder.with_name(f'{folder.name}.part')
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    run_ffmpeg(cut, '-r', str(FPS), *scale_options(short_side), '-q:v', str(quality), str(part / 'img_%05d.jpg'))
+    run_ffmpeg(cut, '-r', str(FPS), *scale_options(short_side), '-q:v', str(quality), 'img_%05d.jpg',
+               cwd=part)  # a folder's name may have a % too
     fault = frames_fault(part, window)
     if fault:
         shutil.rmtree(part)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from stssa_mm.files.annotations import Row, write_annotations
@@ -20,6 +19,7 @@ from stssa_mm.files.proposals import ground_truth_proposals, write_proposals
 from stssa_mm.people.detectors import PersonDetector
 from stssa_mm.people.proposals import SELECTION, FramePeople, KeyFrame, Selection, detect_people
 from stssa_mm.people.tracking import link_people
+from stssa_mm.video.picture import read_picture
 from stssa_mm.video.writer import write_video
 
 from .child_config import write_child_config
@@ -148,10 +148,7 @@ def place_video(video: LabelledVideo, file: Path, copy: bool) -> None:
 def _images(files: Sequence[Path]) -> Iterator[np.ndarray]:
     shape = None
     for file in files:
-        try:
-            image = np.asarray(Image.open(file).convert('RGB'))
-        except OSError as error:  # of Pillow too: no picture, or one that is cut off
-            raise ValueError(f'{file}: cannot be read as an image ({error})') from None
+        image = read_picture(file)
         shape = shape or image.shape
         if image.shape != shape:
             raise ValueError(f'{file}: has {image.shape[1]} x {image.shape[0]} pixels, the images before it '
