@@ -6,11 +6,13 @@ does nothing where it is not: so with a healthy upstream, and so when it is appl
 import contextlib
 import functools
 import importlib.util
+import io
 import logging
 import os
 import os.path as osp
 import pickle
 import re
+import struct
 import sys
 import tempfile
 import types
@@ -23,6 +25,7 @@ from urllib.parse import urlparse
 import torch
 
 from stssa_mm.files import plain_pickle
+from stssa_mm.files.checkpoint_pickle import check_pickle, unfolding
 
 switched_on = []  # names of the work-arounds that this process needed
 
@@ -126,6 +129,56 @@ def config_in_a_checkpoint() -> bool:
         return checkpoint
 
     CheckpointLoader.load_checkpoint = classmethod(load_checkpoint)
+    return True
+
+
+def crafted_checkpoints() -> bool:
+    """torch's unpickler for ``weights_only`` takes memory and time without bound, and a key of nested tuples ends it.
+
+    Not reported upstream. The pickle is gone through first, and so are the sizes of a zip archive: see
+    :mod:`stssa_mm.files.checkpoint_pickle`. Of torch's error the line stays that says what it found; its advice is to
+    run the file. Off where torch refuses a ``bytearray`` of a size that the file names.
+    """
+    from mmengine.runner import checkpoint
+    from torch import _weights_only_unpickler as torch_unpickler
+    if not hasattr(torch_unpickler, 'Unpickler'):
+        return False
+    try:
+        torch_unpickler.Unpickler(io.BytesIO(b'\x80\x02cbuiltins\nbytearray\nK\x01\x85R.')).load()
+    except pickle.UnpicklingError:
+        return False
+
+    class CheckedUnpickler(torch_unpickler.Unpickler):
+        """As upstream; what it would make is looked at first."""
+
+        def __init__(self, file, **kwargs) -> None:
+            super().__init__(file, **kwargs)
+            self._file = file
+
+        def load(self):
+            """As upstream."""
+            check_pickle(self._file)
+            return super().load()
+
+    upstream = checkpoint.load_from_local
+
+    def load_from_local(filename, map_location):
+        """As upstream."""
+        path = osp.expanduser(filename)
+        fault = unfolding(path) if osp.isfile(path) else None
+        if fault:
+            raise pickle.UnpicklingError(f'no checkpoint: {fault}')
+        try:
+            return upstream(filename, map_location)
+        except (pickle.UnpicklingError, ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError,
+                TypeError, ValueError, struct.error) as error:  # torch lets through what a malformed pickle raises
+            reason = str(error).partition('WeightsUnpickler error: ')[2] or str(error)
+            reason = (reason.partition(' Please use')[0].strip().splitlines() or [type(error).__name__])[0]
+            raise pickle.UnpicklingError(f'no checkpoint, or more than data: {reason.rstrip(".")}') from None
+
+    torch_unpickler.Unpickler = CheckedUnpickler
+    checkpoint.load_from_local = load_from_local
+    checkpoint.CheckpointLoader.register_scheme('', load_from_local, force=True)
     return True
 
 
@@ -339,6 +392,8 @@ def checkpoints_without_a_key() -> bool:
             if '://' in filename:  # the first process failed, which says why, and this one waited for it
                 raise
             error, reason = RuntimeError, f'cannot be loaded ({_first_line(found)})'
+        except pickle.UnpicklingError as found:
+            error, reason = pickle.UnpicklingError, f'cannot be loaded ({found})'
         error = error(f'checkpoint={filename!r}: {reason}')
         error.checkpoint, error.reason = filename, reason
         raise error
@@ -348,7 +403,7 @@ def checkpoints_without_a_key() -> bool:
         def run(self, *args, **kwargs):
             try:
                 return method(self, *args, **kwargs)
-            except (FileNotFoundError, ConnectionError, RuntimeError) as error:
+            except (FileNotFoundError, ConnectionError, RuntimeError, pickle.UnpicklingError) as error:
                 if not hasattr(error, 'checkpoint'):
                     raise
                 found = error
@@ -382,6 +437,6 @@ def _key_of_initial_weights(runner, filename: str) -> tuple:
     return key, f' (--cfg-options {key}=FILE), or train from none (--cfg-options {whole}=None)'
 
 
-WORK_AROUNDS = (missing_drn_localizer, checkpoints_under_weights_only, config_in_a_checkpoint, half_written_files,
-                lost_last_checkpoint, processes_without_gpu, suppression_without_gpu_kernel,
+WORK_AROUNDS = (missing_drn_localizer, checkpoints_under_weights_only, config_in_a_checkpoint, crafted_checkpoints,
+                half_written_files, lost_last_checkpoint, processes_without_gpu, suppression_without_gpu_kernel,
                 half_downloaded_checkpoints, checkpoints_without_a_key)
