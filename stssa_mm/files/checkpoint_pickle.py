@@ -1,8 +1,8 @@
 """What torch's unpickler for ``weights_only`` would make of a checkpoint, before it makes it. No torch.
 
-That unpickler calls nothing but what is allowed. It does take a tuple in a million tuples for a key, whose hash ends the
-process, and calls what is allowed as often and with as large numbers as the file says. Here the pickle is gone through
-without making anything of it.
+That unpickler calls nothing but what is allowed. It does take a tuple in a million tuples for a key, whose hash ends
+the process, and calls what is allowed as often and with as large numbers as the file says. Here the pickle is gone
+through without making anything of it.
 """
 import math
 import pickle

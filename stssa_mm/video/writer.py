@@ -1,5 +1,6 @@
 """Writing videos and frames. What is written is looked at, and stands under its name only when it is whole."""
 import os
+import re
 import shutil
 import subprocess
 from contextlib import closing
@@ -17,6 +18,7 @@ from .probe import ONE_FILE, BrokenVideoError, open_container
 from .reader import open_video
 
 FPS = 30  # of cut videos and of frames
+FRAME = re.compile(r'img_\d+\.jpg')
 
 
 class VideoError(ValueError):
@@ -114,10 +116,11 @@ def cut_fault(cut: Path, window: Window) -> Optional[str]:
 
 def frames_fault(folder: Path, window: Window) -> Optional[str]:
     """Why a folder does not hold the window's frames, img_00001.jpg and so on, or None."""
-    count = sum(name.startswith('img_') and name.endswith('.jpg') for name in os.listdir(folder))
+    names = set(filter(FRAME.fullmatch, os.listdir(folder)))
+    count = len(names)
     if abs(count - FPS * window.seconds) > FPS * window.tolerance:
         return f'holds {count} frames, not {FPS * window.seconds:g}'
-    if not all((folder / f'img_{number:05d}.jpg').exists() for number in (1, count)):
+    if names != {f'img_{number:05d}.jpg' for number in range(1, count + 1)}:
         return f'does not count its frames from img_00001.jpg to img_{count:05d}.jpg'
     return None
 
@@ -226,8 +229,8 @@ def cut_video(movie: Path, cut: Path, window: Window, short_side: int = 0) -> No
         VideoError: If the movie cannot be decoded or ends before the window does.
     """
     with whole_file(cut) as part:
-        run_ffmpeg(movie, '-r', str(FPS), *scale_options(short_side), '-sn', '-strict', 'experimental', os.path.abspath(part),
-                   before=('-ss', str(window.start), '-t', str(window.seconds)))
+        run_ffmpeg(movie, '-r', str(FPS), *scale_options(short_side), '-sn', '-strict', 'experimental',
+                   os.path.abspath(part), before=('-ss', str(window.start), '-t', str(window.seconds)))
         fault = cut_fault(part, window)
         if fault:
             raise VideoError(f'{movie}: its cut of {window.seconds:g} s from second {window.start:g} {fault}')
@@ -256,8 +259,9 @@ def extract_frames(cut: Path, folder: Path, window: Window, short_side: int = 0,
         shutil.rmtree(part)
         raise VideoError(f'{cut}: its folder of frames {fault}')
     folder.mkdir(exist_ok=True)
-    for image in folder.glob('img_*.jpg'):
-        image.unlink()
-    for image in part.iterdir():
-        os.replace(image, folder / image.name)
+    # The first frame goes first and comes last: where this is stopped, the folder does not look whole.
+    for name in sorted(filter(FRAME.fullmatch, os.listdir(folder))):
+        (folder / name).unlink()
+    for name in sorted(os.listdir(part), reverse=True):
+        os.replace(part / name, folder / name)
     part.rmdir()

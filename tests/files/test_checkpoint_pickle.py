@@ -7,6 +7,7 @@ import resource
 import signal
 import traceback
 from collections import Counter, OrderedDict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from torch import _weights_only_unpickler
 import stssa_mm  # noqa: F401  (the work-arounds)
 from stssa_mm.files.checkpoint_pickle import check_pickle
 
+HARM = ('SIGSEGV', 'SIGXCPU', 'SIGKILL', 'SIGBUS', 'out of memory')
 UPSTREAM = _weights_only_unpickler.Unpickler.__mro__[1]
 ENOUGH = 1 << 30  # bytes of memory on top; each of the files has less than 8 MB
 
@@ -30,7 +32,7 @@ def in_child(work, seconds=3):
         status = 3
         try:
             faulthandler.disable()
-            pages = int(open('/proc/self/statm').read().split()[0])
+            pages = int(Path('/proc/self/statm').read_text().split()[0])
             resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + ENOUGH, ) * 2)
             resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -58,7 +60,7 @@ def load_by_torch_alone(file):
 @pytest.mark.parametrize('fault', BODIES)
 def test_a_crafted_checkpoint_is_refused_in_one_line(fault, tmp_path):
     file = write(tmp_path / 'a.pth', BODIES[fault])
-    assert in_child(lambda: load_by_torch_alone(file), 1) in ('SIGSEGV', 'SIGXCPU', 'SIGKILL', 'SIGBUS', 'out of memory')
+    assert in_child(lambda: load_by_torch_alone(file), 1) in HARM
 
     def work():
         with pytest.raises(pickle.UnpicklingError) as error:
@@ -73,7 +75,7 @@ def test_a_crafted_checkpoint_is_refused_in_one_line(fault, tmp_path):
 @pytest.mark.parametrize('fault', ['a key of tuples in tuples', 'a bytearray of 2 GB', 'a key that unfolds'])
 def test_so_is_one_of_the_old_format(fault, tmp_path):
     file = write_legacy(tmp_path / 'a.pth', BODIES[fault])
-    assert in_child(lambda: load_by_torch_alone(file), 1) in ('SIGSEGV', 'SIGXCPU', 'SIGKILL', 'SIGBUS', 'out of memory')
+    assert in_child(lambda: load_by_torch_alone(file), 1) in HARM
     with pytest.raises(pickle.UnpicklingError, match='cannot be loaded'):
         CheckpointLoader.load_checkpoint(str(file), 'cpu', 'silent')
 
