@@ -24,9 +24,9 @@ from stssa_mm.video.writer import (
 
 NAMES = ['concat:other.mp4', 'concat:other.mp4|other.mp4', 'file:other.mp4', 'http:other.mp4', 'pipe:1.mp4',
          'tcp:1.mp4', 'data:video,x.mp4', 'async:other.mp4', 'subfile,,start,0,end,0,,:other.mp4', 'crypto:other.mp4',
-         'a:b.mp4', '-i.mp4', '-y', '-', '--help.mp4', '%d.mp4', 'a%03d.mp4', 'a%%.mp4', '%s%n.mp4', 'a[0-9].mp4', '*.mp4',
-         '?.mp4', '{}.mp4', '$HOME.mp4', '`id`.mp4', "a'b.mp4", 'a"b.mp4', 'a b.mp4', 'a\nb.mp4', 'a\\b.mp4', 'é.mp4',
-         '#.mp4', 'a|b.mp4', ';a.mp4', 'desktop.mp4', 'a%03d.gif', 'x.png', 'x.m3u8']
+         'a:b.mp4', '-i.mp4', '-y', '-', '--help.mp4', '%d.mp4', 'a%03d.mp4', 'a%%.mp4', '%s%n.mp4', 'a[0-9].mp4',
+         '*.mp4', '?.mp4', '{}.mp4', '$HOME.mp4', '`id`.mp4', "a'b.mp4", 'a"b.mp4', 'a b.mp4', 'a\nb.mp4', 'a\\b.mp4',
+         'é.mp4', '#.mp4', 'a|b.mp4', ';a.mp4', 'desktop.mp4', 'a%03d.gif', 'x.png', 'x.m3u8']
 WINDOW = Window(start=0, seconds=1, tolerance=0.1)
 
 

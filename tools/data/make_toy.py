@@ -1,5 +1,6 @@
 """Draw the toy data set, in AVA's form, as configs/stssa_toy.py expects it."""
 import argparse
+import sys
 from pathlib import Path
 
 from stssa_mm.converters.toy import make_toy
@@ -14,8 +15,8 @@ def main():
     args = parser.parse_args()
     try:
         summary = make_toy(args.out, args.seed, args.train_videos, args.val_videos)
-    except ValueError as error:
-        parser.error(str(error))
+    except (OSError, ValueError) as error:
+        sys.exit(f'make_toy.py: {error}')
     print(f'{args.out}: ' + ', '.join(f'{key} {value}' for key, value in summary.items()))
 
 
