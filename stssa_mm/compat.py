@@ -132,6 +132,41 @@ def config_in_a_checkpoint() -> bool:
     return True
 
 
+def paths_in_a_checkpoint() -> bool:
+    """mmengine's ``--resume`` removes the file or folder that the checkpoint names as the best before it.
+
+    Not reported upstream. ``CheckpointHook`` with ``save_best`` takes ``best_ckpt`` of the checkpoint, and
+    ``keep_ckpt_ids`` for the numbers in its older files' names. What is no ``best_*.pth`` beside the checkpoint, and no
+    list of numbers, is dropped as the checkpoint is loaded. Off where mmengine's loader drops them.
+    """
+    from mmengine.runner.checkpoint import CheckpointLoader
+    upstream = CheckpointLoader.load_checkpoint.__func__
+    with tempfile.TemporaryDirectory() as folder:
+        file = osp.join(folder, 'epoch_1.pth')
+        torch.save(dict(message_hub=dict(runtime_info=dict(best_ckpt=osp.join(folder, 'x')))), file)
+        if 'best_ckpt' not in upstream(CheckpointLoader, file, 'cpu', 'silent')['message_hub']['runtime_info']:
+            return False
+
+    def load_checkpoint(cls, filename, *args, **kwargs):
+        """As upstream, without the paths of other files."""
+        checkpoint = upstream(cls, filename, *args, **kwargs)
+        hub = checkpoint.get('message_hub') if isinstance(checkpoint, dict) else None
+        info = hub.get('runtime_info') if isinstance(hub, dict) else None
+        for name in list(info) if isinstance(info, dict) else ():
+            value = info[name]
+            if str(name).startswith('best_ckpt'):
+                sound = (isinstance(value, str) and re.fullmatch(r'best_[^/]*\.pth', osp.basename(value))
+                         and osp.realpath(osp.dirname(value)) == osp.realpath(osp.dirname(osp.expanduser(filename))))
+            else:
+                sound = name != 'keep_ckpt_ids' or isinstance(value, list) and all(type(one) is int for one in value)
+            if not sound and value is not None:
+                del info[name]
+        return checkpoint
+
+    CheckpointLoader.load_checkpoint = classmethod(load_checkpoint)
+    return True
+
+
 def crafted_checkpoints() -> bool:
     """torch's unpickler for ``weights_only`` takes memory and time without bound, and a key of nested tuples ends it.
 
@@ -437,6 +472,6 @@ def _key_of_initial_weights(runner, filename: str) -> tuple:
     return key, f' (--cfg-options {key}=FILE), or train from none (--cfg-options {whole}=None)'
 
 
-WORK_AROUNDS = (missing_drn_localizer, checkpoints_under_weights_only, config_in_a_checkpoint, crafted_checkpoints,
-                half_written_files, lost_last_checkpoint, processes_without_gpu, suppression_without_gpu_kernel,
-                half_downloaded_checkpoints, checkpoints_without_a_key)
+WORK_AROUNDS = (missing_drn_localizer, checkpoints_under_weights_only, config_in_a_checkpoint, paths_in_a_checkpoint,
+                crafted_checkpoints, half_written_files, lost_last_checkpoint, processes_without_gpu,
+                suppression_without_gpu_kernel, half_downloaded_checkpoints, checkpoints_without_a_key)

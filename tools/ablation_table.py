@@ -7,6 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from stssa_mm.files.whole_file import whole_file
 from stssa_mm.runs.ablation import ablation_table, to_csv, to_markdown
 from stssa_mm.runs.test_metrics import note_on_tests
 
@@ -30,8 +31,8 @@ def main():
         rows = ablation_table(args.work_dirs, args.configs)
         notes = [note for note in map(note_on_tests, args.work_dirs) if note]
         if args.out:
-            args.out.parent.mkdir(parents=True, exist_ok=True)
-            args.out.write_text(WRITERS[args.out.suffix](rows))
+            with whole_file(args.out) as part:
+                part.write_text(WRITERS[args.out.suffix](rows))
     except (OSError, ValueError) as error:
         sys.exit(f'ablation_table.py: {error}')
     for note in notes:

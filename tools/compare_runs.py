@@ -14,6 +14,7 @@ from pathlib import Path
 
 from stssa_mm.evaluation.comparison import compare
 from stssa_mm.evaluation.result import EvaluationResult
+from stssa_mm.files.whole_file import whole_file
 from stssa_mm.runs.result_files import find_result, run_names
 from stssa_mm.visualization.comparison import plot_comparison
 
@@ -47,7 +48,8 @@ def main():
         files = [out / f'{names[1]}_vs_{names[0]}{suffix}' for suffix in ('.png', '.csv', '.md')]
         plot_comparison(comparison, files[0])
         comparison.write_csv(files[1])
-        files[2].write_text(comparison.markdown())
+        with whole_file(files[2]) as part:
+            part.write_text(comparison.markdown())
     except (OSError, ValueError) as error:
         sys.exit(f'compare_runs.py: {error}')
     for note in (note for side in found for _, note in side if note):

@@ -14,6 +14,7 @@ from scipy.io import loadmat
 from tqdm import tqdm
 
 from stssa_mm.files.annotations import Row, write_annotations
+from stssa_mm.files.key_frames import check_video_names
 from stssa_mm.files.label_map import write_label_map
 from stssa_mm.files.proposals import ground_truth_proposals, write_proposals
 from stssa_mm.files.written import Written
@@ -51,6 +52,7 @@ def read_split(folder: Path, split: int) -> Dict[str, str]:
             match = re.fullmatch(r'(.+)\.avi ([012])', line.strip())
             if not match:
                 raise ValueError(f'{file}:{number}: {line!r}: expected "<clip>.avi <1 train, 2 test, 0 none>"')
+            check_video_names([match[1]], f'{file}:{number}')
             if match[2] in SUBSETS:
                 subsets[f'{action}/{match[1]}'] = SUBSETS[match[2]]
     return subsets

@@ -9,7 +9,7 @@ from typing import Iterable, NamedTuple, Optional, Tuple
 import numpy as np
 import pandas as pd
 
-from .key_frames import DIGITS
+from .key_frames import DIGITS, check_video_names
 from .text import lines_of, split_line, without_blanks
 from .whole_file import whole_file
 
@@ -250,6 +250,8 @@ class Row(NamedTuple):
 
 def write_annotations(path: Path, rows: Iterable[Row]) -> None:
     """An annotation csv with person ids: video, timestamp, x1, y1, x2, y2, label, person."""
+    rows = list(rows)
+    check_video_names({row.video for row in rows}, str(path))
     with whole_file(path) as part, open(part, 'w') as file:
         for row in rows:
             box = ','.join(f'{value:.4f}' for value in row[2:6])
@@ -258,6 +260,7 @@ def write_annotations(path: Path, rows: Iterable[Row]) -> None:
 
 def write_detections(path: Path, rows: Rows) -> None:
     """Write detections as csv: video, timestamp, x1, y1, x2, y2, label, score, with all digits."""
+    check_video_names(rows.videos.tolist(), str(path))
     timestamp = rows.timestamp.astype(int) if (rows.timestamp % 1 == 0).all() else rows.timestamp
     columns = [rows.videos[rows.video], timestamp, *rows.box.T, rows.label, rows.score]
     with whole_file(path) as part:

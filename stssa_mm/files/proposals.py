@@ -8,7 +8,7 @@ from typing import Dict, Iterable, NamedTuple, Optional, Sequence, Tuple
 import numpy as np
 
 from .annotations import Row
-from .key_frames import key_of, split_key
+from .key_frames import check_video_names, key_of, split_key
 from .plain_pickle import PlainUnpickler
 from .text import split_line, without_blanks
 from .whole_file import whole_file
@@ -191,6 +191,7 @@ def write_proposals(path: Path, proposals: Dict[str, np.ndarray]) -> None:
     """
     path = Path(path)
     check_proposal_suffix(path)
+    check_video_names((key.rpartition(',')[0] for key in proposals), str(path))
     with whole_file(path) as part:
         if path.suffix == '.pkl':
             part.write_bytes(pickle.dumps(proposals, protocol=4))

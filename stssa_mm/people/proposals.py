@@ -1,5 +1,6 @@
 """Person boxes for the key frames of AVA-form data, by a detector."""
 import json
+import os
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from stssa_mm.files.key_frames import key_of, read_key_frames
+from stssa_mm.files.key_frames import check_video_names, key_of, read_key_frames
 from stssa_mm.files.proposals import check_proposal_suffix, write_proposals
 from stssa_mm.files.video_info import VideoInfo, read_video_info
 from stssa_mm.video.clock import frame_at
@@ -121,7 +122,7 @@ def _read_partial(partial: Path, header: dict) -> Dict[KeyFrame, np.ndarray]:
     text = partial.read_text()
     whole = text[:text.rfind('\n') + 1]
     if whole != text:
-        partial.write_text(whole)
+        os.truncate(partial, len(whole.encode()))
     lines = whole.splitlines()
     if not lines:
         return {}
@@ -168,6 +169,7 @@ def make_proposals(key_frame_file: Path, videos: Path, detector: PersonDetector,
     if not fps > 0:
         raise ValueError(f'fps={fps}: expected a number above 0')
     wanted = sorted(read_key_frames(key_frame_file))
+    check_video_names({video for video, _ in wanted}, str(key_frame_file))
     infos = read_video_info(video_info) if video_info else {}
     timestamps: Dict[str, list] = {}
     for video, timestamp in wanted:

@@ -1,4 +1,5 @@
 """Writing videos and frames. What is written is looked at, and stands under its name only when it is whole."""
+import glob
 import os
 import re
 import shutil
@@ -6,7 +7,7 @@ import subprocess
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
-from typing import Iterable, NamedTuple, Optional, Tuple, Union
+from typing import Iterable, NamedTuple, Optional, Sequence, Tuple, Union
 
 import av
 import cv2
@@ -95,8 +96,8 @@ def movie_fault(movie: Path, window: Window) -> Optional[str]:
             container.seek(start + int(second / stream.time_base), stream=stream)
             there = any(frame.pts is not None and (frame.pts - start) * stream.time_base >= second
                         for frame in container.decode(stream))
-    except (BrokenVideoError, av.error.FFmpegError):
-        return 'cannot be decoded'
+    except (BrokenVideoError, av.error.FFmpegError, OSError, ValueError, TypeError, LookupError, OverflowError):
+        return 'cannot be decoded'  # LookupError: of PyAV, where a stream begins late
     return None if there else f'has no frame at second {second:g}'
 
 
@@ -182,8 +183,11 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
                 writer.release()
         if not count:
             raise ValueError(f'{path}: a video needs at least one frame')
-        with closing(open_video(part)) as video:
-            written = len(video)
+        try:
+            with closing(open_video(part)) as video:
+                written = len(video)
+        except BrokenVideoError as error:
+            raise OSError(f'{path}: what was written cannot be read ({error.found}): is the disk full?') from None
         if written != count:
             raise OSError(f'{path}: {written} of {count} frames were written: is the disk full?')
 
@@ -249,19 +253,37 @@ def extract_frames(cut: Path, folder: Path, window: Window, short_side: int = 0,
     Raises:
         VideoError: If the video cannot be decoded or ends early.
     """
-    part = folder.with_name(f'{folder.name}.part')
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    run_ffmpeg(cut, '-r', str(FPS), *scale_options(short_side), '-q:v', str(quality), 'img_%05d.jpg',
-               cwd=part)  # a folder's name may have a % too
-    fault = frames_fault(part, window)
-    if fault:
-        shutil.rmtree(part)
-        raise VideoError(f'{cut}: its folder of frames {fault}')
+    # An ffmpeg whose caller was killed may still be writing into the part of that.
+    part = folder.with_name(f'{folder.name}.{os.getpid()}.part')
+    for old in folder.parent.glob(f'{glob.escape(folder.name)}*.part'):
+        if re.fullmatch(r'(\.\d+)?\.part', old.name[len(folder.name):]) and not _runs(old.suffixes[-2:-1]):
+            shutil.rmtree(old, ignore_errors=True)
+    part.mkdir(parents=True, exist_ok=True)
+    try:
+        run_ffmpeg(cut, '-r', str(FPS), *scale_options(short_side), '-q:v', str(quality), 'img_%05d.jpg',
+                   cwd=part)  # the folder's name may have a % too
+        fault = frames_fault(part, window)
+        if fault:
+            raise VideoError(f'{cut}: its folder of frames {fault}')
+        _put_in_place(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _runs(number: Sequence[str]) -> bool:
+    """Whether the process of this number, as the last part of a name, is another that runs."""
+    try:
+        pid = int(number[0][1:])
+        os.kill(pid, 0)
+    except (IndexError, ValueError, OSError):
+        return False
+    return pid != os.getpid()
+
+
+def _put_in_place(part: Path, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     # The first frame goes first and comes last: where this is stopped, the folder does not look whole.
     for name in sorted(filter(FRAME.fullmatch, os.listdir(folder))):
         (folder / name).unlink()
     for name in sorted(os.listdir(part), reverse=True):
         os.replace(part / name, folder / name)
-    part.rmdir()

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from stssa_mm.evaluation.comparison import LEVEL, Comparison
+from stssa_mm.files.whole_file import whole_file
 
 FIRST, SECOND, BETTER, WORSE = '#b0b0b0', '#4878b0', '#2a7f62', '#c8553d'
 
@@ -59,5 +60,6 @@ def plot_comparison(comparison: Comparison, out: Path) -> Path:
                     bbox_to_anchor=(0.5, -0.5 / (0.24 * count + 0.5)))
     lines = (f'{comparison.statement()}.', f'{comparison.counts()}.')
     figure.suptitle('\n'.join(textwrap.fill(line, 170) for line in lines), fontsize=9.5)
-    figure.savefig(out, dpi=120)
+    with whole_file(out) as part:
+        figure.savefig(part, dpi=120)
     return out

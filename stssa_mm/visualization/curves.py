@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stssa_mm.evaluation.result import EvaluationResult
+from stssa_mm.files.whole_file import whole_file
 
 
 def write_curves(result: EvaluationResult, path: Path) -> Tuple[Path, Path]:
@@ -21,7 +22,6 @@ def write_curves(result: EvaluationResult, path: Path) -> Tuple[Path, Path]:
         tuple[Path]: The csv, and the picture (png) beside it.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     shown = [k for k in range(len(result.class_ids)) if result.num_gt[k] and result.num_det[k]]
     shown.sort(key=lambda k: -result.ap[0, k])
     tables = []
@@ -36,11 +36,13 @@ def write_curves(result: EvaluationResult, path: Path) -> Tuple[Path, Path]:
         axes.step([0, *recall], [falling[0], *falling], where='pre', color=colour, linewidth=1,
                   label=f'{result.ap[0, k]:.3f} {result.names[k][:40]}')
     columns = pd.DataFrame(columns=['id', 'name', 'score', 'recall', 'precision'])
-    (pd.concat(tables) if tables else columns).to_csv(path, index=False)
+    with whole_file(path) as part:
+        (pd.concat(tables) if tables else columns).to_csv(part, index=False)
     axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel='recall', ylabel='precision (made to fall)',
              title=f'frame-AP@{result.iou[0]:g} by class; mean {result.mean_ap():.3f} (rule {result.rule})')
     if shown:
         axes.legend(loc='center left', bbox_to_anchor=(1, 0.5), fontsize=6, ncols=1 + len(shown) // 41, frameon=False)
     picture = path.with_suffix('.png')
-    figure.savefig(picture, dpi=120, bbox_inches='tight')
+    with whole_file(picture) as part:
+        figure.savefig(part, dpi=120, bbox_inches='tight')
     return path, picture

@@ -8,6 +8,7 @@ from matplotlib.patches import Circle, FancyBboxPatch
 from mmengine.config import Config
 from torch import nn
 
+from stssa_mm.files.whole_file import whole_file
 from stssa_mm.models.layers.attention import TemporalAttention
 from stssa_mm.registry import MODELS
 from stssa_mm.runs.ablation import clip_of
@@ -397,5 +398,6 @@ def draw_network(config: Path, out: Path, size: Optional[Tuple[int, int]] = None
         net = network_of(Config.fromfile(config), size)
     except ValueError as error:
         raise ValueError(f'{config}: {error}') from error
-    figure_of(net, f'The network of {Path(config).name}').savefig(out, dpi=200)
+    with whole_file(out) as part:
+        figure_of(net, f'The network of {Path(config).name}').savefig(part, dpi=200)
     return net

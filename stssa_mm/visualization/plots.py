@@ -4,6 +4,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from stssa_mm.evaluation.ava import AVA_GROUPS
+from stssa_mm.files.whole_file import whole_file
 from stssa_mm.runs.logs import MEAN, read_scalars
 
 NO_CLASS = (MEAN, *(f'mAP/{group}' for group in AVA_GROUPS))
@@ -35,7 +36,8 @@ def plot_loss(work_dir: Path, out: Path) -> Path:
         twin.legend(loc='center right')
     axes.legend(loc='upper center')
     figure.tight_layout()
-    figure.savefig(out, dpi=120)
+    with whole_file(out) as part:
+        figure.savefig(part, dpi=120)
     return out
 
 
@@ -65,5 +67,6 @@ def plot_per_class_ap(metrics: dict, title: str, out: Path) -> Path:
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel='AP', title=f'{title}: frame-mAP@0.5 {metrics[MEAN]:.3f}')
     figure.tight_layout()
-    figure.savefig(out, dpi=120)
+    with whole_file(out) as part:
+        figure.savefig(part, dpi=120)
     return out
