@@ -18,8 +18,8 @@ def commands(place, tmp_path, repo):
     data = repo / 'tests' / 'evaluation' / 'data'
     for name in ('off', 'on'):
         random_result(len(name), skill=0.5).save(tmp_path / name / 'R.json')
-    evaluate = ('evaluate.py', '--ground-truth', data / 'gt.csv', '--label-map', data / 'action_list.txt', '--detections',
-                data / 'pred.csv')
+    evaluate = ('evaluate.py', '--ground-truth', data / 'gt.csv', '--label-map', data / 'action_list.txt',
+                '--detections', data / 'pred.csv')
     config = repo / 'configs' / 'stssa_toy.py'
     return {
         'make_toy': ('data/make_toy.py', '--out', place), 'ava': ('data/ava.py', '--out', place, '--offline'),
@@ -48,7 +48,11 @@ def test_a_disk_that_is_full_as_the_file_takes_its_name(tool, tmp_path, repo, lo
     place = tmp_path / 'new'
     file, *options = commands(place, tmp_path, repo)[tool]
     tool = load_tool(file)
-    monkeypatch.setattr(os, 'replace', lambda part, path: (_ for _ in ()).throw(OSError(28, 'No space left', str(path))))
+
+    def full(part, path):
+        raise OSError(28, 'No space left', str(path))
+
+    monkeypatch.setattr(os, 'replace', full)
     said = tool.run(*options)
     assert isinstance(said, str) and '\n' not in said and 'No space left' in said
     assert [path for path in place.rglob('*') if path.is_file() and not path.name.startswith('written_by_')] == []
