@@ -302,6 +302,8 @@ def damage_of(file: str):
     """What is wrong with a checkpoint, which is a zip archive with a checksum for each part; None if it is whole."""
     try:
         with zipfile.ZipFile(file) as archive:
+            if not any(name.endswith('data.pkl') for name in archive.namelist()):
+                return 'nothing of a checkpoint is in it'
             broken = archive.testzip()
     except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         return str(error)  # NotImplementedError: a compression or version that damage made up

@@ -451,6 +451,7 @@ DAMAGES = {
     'cut': cut,
     'one byte short': lambda content: content[:-1],
     'its head alone': lambda content: content[:100],
+    'an empty archive': lambda content: b'PK\x05\x06' + bytes(18),
     'zeroed': lambda content: bytes(len(content)),
     'zeroed at the end': lambda content: cut(content) + bytes(len(content) - len(cut(content))),
     'zeroed in the middle': lambda content: content[:2000] + bytes(100) + content[2100:],

@@ -70,7 +70,6 @@ def test_a_folder_or_file_in_its_place(name, tmp_path, load_tool):
 
 def test_a_record_that_cannot_be_read_is_said(tmp_path):
     (tmp_path / 'written_by_x.jsonl').mkdir()
-    with pytest.raises(OSError, match='written_by_x'):
-        with Written(tmp_path, 'x').replacing(tmp_path / 'a') as part:
-            part.write_text('a')
+    with pytest.raises(OSError, match='written_by_x'), Written(tmp_path, 'x').replacing(tmp_path / 'a') as part:
+        part.write_text('a')
     assert not (tmp_path / 'a').exists()
