@@ -6,11 +6,13 @@ does nothing where it is not: so with a healthy upstream, and so when it is appl
 import contextlib
 import functools
 import importlib.util
+import io
 import logging
 import os
 import os.path as osp
 import pickle
 import re
+import struct
 import sys
 import tempfile
 import types
@@ -23,6 +25,7 @@ from urllib.parse import urlparse
 import torch
 
 from stssa_mm.files import plain_pickle
+from stssa_mm.files.checkpoint_pickle import check_pickle, unfolding
 
 switched_on = []  # names of the work-arounds that this process needed
 
@@ -129,6 +132,91 @@ def config_in_a_checkpoint() -> bool:
     return True
 
 
+def paths_in_a_checkpoint() -> bool:
+    """mmengine's ``--resume`` removes the file or folder that the checkpoint names as the best before it.
+
+    Not reported upstream. ``CheckpointHook`` with ``save_best`` takes ``best_ckpt`` of the checkpoint, and
+    ``keep_ckpt_ids`` for the numbers in its older files' names. What is no ``best_*.pth`` beside the checkpoint, and no
+    list of numbers, is dropped as the checkpoint is loaded. Off where mmengine's loader drops them.
+    """
+    from mmengine.runner.checkpoint import CheckpointLoader
+    upstream = CheckpointLoader.load_checkpoint.__func__
+    with tempfile.TemporaryDirectory() as folder:
+        file = osp.join(folder, 'epoch_1.pth')
+        torch.save(dict(message_hub=dict(runtime_info=dict(best_ckpt=osp.join(folder, 'x')))), file)
+        if 'best_ckpt' not in upstream(CheckpointLoader, file, 'cpu', 'silent')['message_hub']['runtime_info']:
+            return False
+
+    def load_checkpoint(cls, filename, *args, **kwargs):
+        """As upstream, without the paths of other files."""
+        checkpoint = upstream(cls, filename, *args, **kwargs)
+        hub = checkpoint.get('message_hub') if isinstance(checkpoint, dict) else None
+        info = hub.get('runtime_info') if isinstance(hub, dict) else None
+        for name in list(info) if isinstance(info, dict) else ():
+            value = info[name]
+            if str(name).startswith('best_ckpt'):
+                sound = (isinstance(value, str) and re.fullmatch(r'best_[^/]*\.pth', osp.basename(value))
+                         and osp.realpath(osp.dirname(value)) == osp.realpath(osp.dirname(osp.expanduser(filename))))
+            else:
+                sound = name != 'keep_ckpt_ids' or isinstance(value, list) and all(type(one) is int for one in value)
+            if not sound and value is not None:
+                del info[name]
+        return checkpoint
+
+    CheckpointLoader.load_checkpoint = classmethod(load_checkpoint)
+    return True
+
+
+def crafted_checkpoints() -> bool:
+    """torch's unpickler for ``weights_only`` takes memory and time without bound, and a key of nested tuples ends it.
+
+    Not reported upstream. The pickle is gone through first, and so are the sizes of a zip archive: see
+    :mod:`stssa_mm.files.checkpoint_pickle`. Of torch's error the line stays that says what it found; its advice is to
+    run the file. Off where torch refuses a ``bytearray`` of a size that the file names.
+    """
+    from mmengine.runner import checkpoint
+    from torch import _weights_only_unpickler as torch_unpickler
+    if not hasattr(torch_unpickler, 'Unpickler'):
+        return False
+    try:
+        torch_unpickler.Unpickler(io.BytesIO(b'\x80\x02cbuiltins\nbytearray\nK\x01\x85R.')).load()
+    except pickle.UnpicklingError:
+        return False
+
+    class CheckedUnpickler(torch_unpickler.Unpickler):
+        """As upstream; what it would make is looked at first."""
+
+        def __init__(self, file, **kwargs) -> None:
+            super().__init__(file, **kwargs)
+            self._file = file
+
+        def load(self):
+            """As upstream."""
+            check_pickle(self._file)
+            return super().load()
+
+    upstream = checkpoint.load_from_local
+
+    def load_from_local(filename, map_location):
+        """As upstream."""
+        path = osp.expanduser(filename)
+        fault = unfolding(path) if osp.isfile(path) else None
+        if fault:
+            raise pickle.UnpicklingError(f'no checkpoint: {fault}')
+        try:
+            return upstream(filename, map_location)
+        except (pickle.UnpicklingError, ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError,
+                TypeError, ValueError, struct.error) as error:  # torch lets through what a malformed pickle raises
+            reason = str(error).partition('WeightsUnpickler error: ')[2] or str(error)
+            reason = (reason.partition(' Please use')[0].strip().splitlines() or [type(error).__name__])[0]
+            raise pickle.UnpicklingError(f'no checkpoint, or more than data: {reason.rstrip(".")}') from None
+
+    torch_unpickler.Unpickler = CheckedUnpickler
+    checkpoint.load_from_local = load_from_local
+    checkpoint.CheckpointLoader.register_scheme('', load_from_local, force=True)
+    return True
+
+
 def half_written_files() -> bool:
     """mmengine writes checkpoints in place: a process killed meanwhile leaves half a file under the final name.
 
@@ -214,6 +302,8 @@ def damage_of(file: str):
     """What is wrong with a checkpoint, which is a zip archive with a checksum for each part; None if it is whole."""
     try:
         with zipfile.ZipFile(file) as archive:
+            if not any(name.endswith('data.pkl') for name in archive.namelist()):
+                return 'nothing of a checkpoint is in it'
             broken = archive.testzip()
     except (OSError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         return str(error)  # NotImplementedError: a compression or version that damage made up
@@ -334,7 +424,10 @@ def checkpoints_without_a_key() -> bool:
         except FileNotFoundError:
             error, reason = FileNotFoundError, _no_checkpoint(filename) or 'no such file'
         except pickle.UnpicklingError as found:
-            error, reason = pickle.UnpicklingError, f'{_refusal(found)}: it is no checkpoint, or one with code in it'
+            ours = 'Weights only load failed' not in str(found)
+            error = pickle.UnpicklingError
+            reason = (f'cannot be loaded ({found})' if ours else
+                      f'{_refusal(found)}: it is no checkpoint, or one with code in it')
         except ConnectionError as found:
             error, reason = ConnectionError, str(found).removeprefix(f'{filename} ')
         except (RuntimeError, EOFError, OSError) as found:  # half a file, or one for another device
@@ -479,7 +572,7 @@ def workers_that_are_lost() -> bool:
     return True
 
 
-WORK_AROUNDS = (missing_drn_localizer, checkpoints_under_weights_only, config_in_a_checkpoint, half_written_files,
-                lost_last_checkpoint, processes_without_gpu, suppression_without_gpu_kernel,
-                half_downloaded_checkpoints, checkpoints_without_a_key, loaders_without_workers,
-                workers_that_are_lost)
+WORK_AROUNDS = (missing_drn_localizer, checkpoints_under_weights_only, config_in_a_checkpoint, paths_in_a_checkpoint,
+                crafted_checkpoints, half_written_files, lost_last_checkpoint, processes_without_gpu,
+                suppression_without_gpu_kernel, half_downloaded_checkpoints, checkpoints_without_a_key,
+                loaders_without_workers, workers_that_are_lost)

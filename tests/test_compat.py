@@ -1,4 +1,5 @@
 import ast
+import contextlib
 import copy
 import functools
 import http.server
@@ -450,6 +451,7 @@ DAMAGES = {
     'cut': cut,
     'one byte short': lambda content: content[:-1],
     'its head alone': lambda content: content[:100],
+    'an empty archive': lambda content: b'PK\x05\x06' + bytes(18),
     'zeroed': lambda content: bytes(len(content)),
     'zeroed at the end': lambda content: cut(content) + bytes(len(content) - len(cut(content))),
     'zeroed in the middle': lambda content: content[:2000] + bytes(100) + content[2100:],
@@ -629,7 +631,7 @@ def test_torch_hub_keeps_half_a_download(server, hub):
 @pytest.mark.parametrize(('name', 'reason'), [
     ('half.pth', r'is no whole checkpoint \(.*central directory\)'),
     ('half_unsized.pth', r'is no whole checkpoint \(.*central directory\)'),
-    ('page.pth', r'is no whole checkpoint \(Weights only load failed\)'),
+    ('page.pth', r'is no whole checkpoint \(no checkpoint, or more than data: .*\)'),
     ('missing.pth', r'cannot be downloaded \(HTTP Error 404: Not Found\)'),
     ('silent.pth', r'cannot be downloaded \(Remote end closed connection without response\)'),
 ])
@@ -680,7 +682,7 @@ def test_download_folder_that_cannot_be_made_is_said(server, tmp_path, monkeypat
 def test_hostile_download_runs_nothing_and_upstreams_loader_runs_it(server, hub, tmp_path):
     marker = tmp_path / 'marker'
     torch.save({'state_dict': {}, 'meta': Reduced(os.system, f'touch {marker}')}, server.file)
-    with pytest.raises(ConnectionError, match='Weights only load failed'):
+    with pytest.raises(ConnectionError, match='no checkpoint, or more than data'):
         load_silently(server.url('a.pth'))
     assert not marker.exists() and list(hub.iterdir()) == []
     torch.hub.load_state_dict_from_url(server.url('a.pth'), progress=False)
@@ -842,3 +844,61 @@ def test_errors_are_replaced_where_upstream_names_none(monkeypatch):
     assert compat.checkpoints_without_a_key() is True
     with pytest.raises(FileNotFoundError, match=r"^checkpoint='/nowhere/a\.pth': no such file"):
         load_silently('/nowhere/a.pth')
+
+
+# paths_in_a_checkpoint
+
+
+class Best:
+    """What CheckpointHook needs of a runner."""
+
+    def __init__(self, work_dir, info):
+        from mmengine.logging import MessageHub, MMLogger
+        self.work_dir, self.epoch, self.iter, self.logger = str(work_dir), 1, 1, MMLogger.get_instance('best')
+        self.message_hub = MessageHub(f'best{id(self)}', runtime_info=info)
+        self.cfg = {}
+
+    def save_checkpoint(self, *args, **kwargs):
+        pass
+
+
+def find_a_better_one(work_dir, info):
+    """A validation of a run that has been resumed from a checkpoint that says this."""
+    from mmengine.hooks import CheckpointHook
+    hook, resumed = CheckpointHook(save_best='acc', rule='greater', max_keep_ckpts=2), Best(work_dir, info)
+    hook.before_train(resumed)
+    hook._save_best_checkpoint(resumed, dict(acc=0.5))
+
+
+@pytest.mark.parametrize('path', [
+    'home', 'home/letter.txt', 'run/best_acc_epoch_1.pth/', 'other/best_acc_epoch_1.pth', 'run/../home', 'run', '.',
+    'run/epoch_1.pth', 'home/.', 'run/vis_data'])
+def test_resuming_removes_nothing_that_a_checkpoint_names(path, tmp_path):
+    for name in ('home', 'run/vis_data', 'other', 'run/best_acc_epoch_1.pth' if path.endswith('/') else 'run/x'):
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
+    for name in ('home/letter.txt', 'other/best_acc_epoch_1.pth', 'run/epoch_1.pth'):
+        (tmp_path / name).write_text('mine')
+    info = dict(best_ckpt=f'{tmp_path}/{path}', keep_ckpt_ids=['../x', 1, 2], best_ckpt_acc=f'{tmp_path}/{path}')
+    file = tmp_path / 'run' / 'crafted.pth'
+    torch.save(dict(meta={}, message_hub=dict(runtime_info=info)), file)
+    before = sorted(tmp_path.rglob('*'))
+    found = load_silently(str(file))['message_hub']['runtime_info']
+    assert found == {}
+    find_a_better_one(tmp_path / 'run', dict(found))
+    assert sorted(tmp_path.rglob('*')) == before
+    with contextlib.suppress(OSError):
+        find_a_better_one(tmp_path / 'run', info)
+    assert sorted(tmp_path.rglob('*')) != before  # so it is hostile
+
+
+def test_the_best_checkpoint_before_goes_as_it_should(tmp_path, monkeypatch):
+    best, file = tmp_path / 'run' / 'best_acc_epoch_1.pth', tmp_path / 'run' / 'epoch_1.pth'
+    best.parent.mkdir()
+    best.touch()
+    monkeypatch.chdir(tmp_path)
+    for named in (str(best), 'run/best_acc_epoch_1.pth'):
+        torch.save(dict(message_hub=dict(runtime_info=dict(best_ckpt=named, best_score=0.1, keep_ckpt_ids=[1]))), file)
+        found = load_silently(str(file))['message_hub']['runtime_info']
+        assert found == dict(best_ckpt=named, best_score=0.1, keep_ckpt_ids=[1])
+    find_a_better_one(tmp_path / 'run', found)
+    assert not best.exists()

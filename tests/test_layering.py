@@ -72,7 +72,8 @@ def test_formats_of_files_need_no_torch(file):
 
 @pytest.mark.parametrize('file', files('video'), ids=lambda file: file.stem)
 def test_video_knows_of_videos_only(file):
-    assert not outside(file, 'av', 'cv2', 'numpy', 'imageio_ffmpeg', 'stssa_mm.video', 'stssa_mm.files.whole_file')
+    assert not outside(file, 'av', 'cv2', 'numpy', 'PIL', 'imageio_ffmpeg', 'stssa_mm.video',
+                       'stssa_mm.files.whole_file')
 
 
 @pytest.mark.parametrize('folder', MAY_IMPORT)

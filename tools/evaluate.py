@@ -17,6 +17,7 @@ from stssa_mm.evaluation.ava import evaluate_files, group_means, video_map_of_fi
 from stssa_mm.evaluation.ava_metric import result_line, result_table
 from stssa_mm.evaluation.frame_map import RULES
 from stssa_mm.evaluation.video_map import AP_FORMS
+from stssa_mm.files.whole_file import check_outputs
 from stssa_mm.visualization.curves import write_curves
 
 
@@ -56,7 +57,10 @@ def main():
         path = getattr(args, option)
         if path and path.suffix != suffix:
             parser.error(f'--{option} {path}: expected a name that ends in {suffix}')
+    written = [path and path.with_suffix(suffix) for path, suffixes in (
+        (args.out, ('.json', '.matches.npz')), (args.curves, ('.csv', '.png'))) for suffix in suffixes]
     try:
+        check_outputs(written, [args.ground_truth, args.detections, args.label_map, args.exclude])
         result, notes = evaluate_files(args.ground_truth, args.detections, args.label_map, args.exclude, args.iou,
                                        args.rule, chance=True)
         tubes = args.tubes and video_map_of_files(args.ground_truth, args.detections, args.label_map, **options)

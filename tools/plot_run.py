@@ -23,7 +23,7 @@ def main():
     checkpoint = args.work_dir / 'last_checkpoint'
     print(f'frame-mAP@0.5  {metrics[MEAN]:.4f} ({data})')
     if checkpoint.exists():
-        print(f'checkpoint     {checkpoint.read_text().strip()}')
+        print(f'checkpoint     {ascii(checkpoint.read_text(errors="replace").strip())[1:-1]}')
     print(f'loss curve     {curve}\nper-class AP   {bars}')
 
 

@@ -5,6 +5,7 @@ them is complete here as well.
 """
 import re
 import shutil
+import zlib
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -32,6 +33,7 @@ SUBSETS = {'train': 'trainval', 'val': 'trainval', 'test': 'test'}  # subset to 
 LABEL_MAPS = {'2.1': 'ava_action_list_v2.1_for_activitynet_2018.pbtxt',
               '2.2': 'ava_action_list_v2.2_for_activitynet_2019.pbtxt'}
 NOT_THERE = 'is not there'
+MAX_UNPACKED = 1 << 30  # bytes of an annotation file; AVA's have 50 MB
 CONTAINERS = ('.mp4', '.mkv', '.webm', '.avi', '.mov', '.m4v')
 # MMAction2 cuts 901 s. The datasets read 900, and a movie may end there.
 AVA_WINDOW = Window(start=900, seconds=901, tolerance=1.5)
@@ -76,7 +78,10 @@ class Copy(NamedTuple):
                 path = folder / f'{video}.*'
             except ValueError as error:
                 return str(error)
-        fault = check(path, self.window) if path.exists() else NOT_THERE
+        try:
+            fault = check(path, self.window) if path.exists() else NOT_THERE
+        except OSError as error:
+            fault = f'cannot be read ({error.strerror})'
         return fault and f'{path} {fault}'
 
     def first_fault(self, steps: Sequence[str], video: str) -> Optional[str]:
@@ -109,9 +114,12 @@ def unpack_annotations(archive: Path, folder: Path) -> None:
                 target = folder / name
                 if member.is_dir() or not re.fullmatch(r'ava_[\w.]+', name) or target.exists():
                     continue
+                if member.file_size > MAX_UNPACKED:
+                    raise ValueError(f'{archive}: {name} unpacks to {member.file_size} bytes, more than '
+                                     f'{MAX_UNPACKED}: is it the archive of AVA?')
                 with whole_file(target) as part, file.open(member) as packed, open(part, 'wb') as unpacked:
                     shutil.copyfileobj(packed, unpacked)
-    except BadZipFile as error:
+    except (BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:  # RuntimeError: a password
         raise ValueError(f'{archive}: {error}: delete it and run again') from None
 
 
@@ -251,7 +259,7 @@ def for_each(faults: Dict[str, str], work: Callable[[str, str], None], jobs: int
         for future in tqdm(as_completed(futures), desc=title, total=len(futures), unit='video', mininterval=1):
             try:
                 future.result()
-            except (DownloadError, FileNotFoundError, ValueError) as error:  # BrokenVideoError is a ValueError
+            except (OSError, ValueError) as error:  # a DownloadError, a BrokenVideoError, or of this video's files
                 failed[futures[future]] = str(error)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # on Ctrl-C nothing more is started

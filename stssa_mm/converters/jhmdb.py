@@ -7,16 +7,18 @@ ACT and others evaluate all 9,139.
 """
 import re
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, List, Sequence
 
 import numpy as np
-from PIL import Image
 from scipy.io import loadmat
 from tqdm import tqdm
 
 from stssa_mm.files.annotations import Row, write_annotations
+from stssa_mm.files.key_frames import check_video_names
 from stssa_mm.files.label_map import write_label_map
 from stssa_mm.files.proposals import ground_truth_proposals, write_proposals
+from stssa_mm.files.written import Written
+from stssa_mm.video.picture import read_picture
 from stssa_mm.video.writer import write_video
 
 FPS = 30
@@ -50,6 +52,7 @@ def read_split(folder: Path, split: int) -> Dict[str, str]:
             match = re.fullmatch(r'(.+)\.avi ([012])', line.strip())
             if not match:
                 raise ValueError(f'{file}:{number}: {line!r}: expected "<clip>.avi <1 train, 2 test, 0 none>"')
+            check_video_names([match[1]], f'{file}:{number}')
             if match[2] in SUBSETS:
                 subsets[f'{action}/{match[1]}'] = SUBSETS[match[2]]
     return subsets
@@ -86,14 +89,23 @@ def rgb_frames(folder: Path, count: int):
     if len(files) < count:
         raise ValueError(f'{folder}: {len(files)} png files for {count} masks: extract Rename_Images again')
     for file in files:
-        yield np.asarray(Image.open(file).convert('RGB'))
+        yield read_picture(file)
+
+
+def _version(files: Sequence[Path]) -> str:
+    """What tells the files of a clip from others: how many there are, their bytes, and the newest change."""
+    found = [file.stat() for file in files]
+    kinds = ''.join(sorted({file.suffix for file in files}))
+    return (f'{len(found)} {kinds}, {sum(one.st_size for one in found)} bytes, '
+            f'{max((one.st_mtime_ns for one in found), default=0)}')
 
 
 def convert_jhmdb(release: Path, out: Path, split: int = 1, train_stride: int = 1, test_stride: int = 1) -> dict:
     """Write videos, annotations, proposals (the ground-truth boxes) and a label map.
 
     Boxes are those around the silhouettes, as usual for JHMDB. Videos show the RGB frames where the release has
-    ``Rename_Images/``, silhouettes otherwise.
+    ``Rename_Images/``, silhouettes otherwise. A clip that is there is made again where what it was made from has
+    changed. Files that an earlier call wrote are replaced, and no others.
 
     Args:
         release (Path): Folder with ``puppet_mask/``, ``splits/`` and perhaps ``Rename_Images/``.
@@ -104,32 +116,40 @@ def convert_jhmdb(release: Path, out: Path, split: int = 1, train_stride: int = 
 
     Returns:
         dict: ``texture`` ('RGB' or 'silhouettes') and the number of clips and key frames of each subset.
+
+    Raises:
+        FileNotFoundError, ValueError: If the release is not as it should be, or a file of somebody else would be
+            replaced.
     """
     release, out = Path(release), Path(out)
     subsets = read_split(release / 'splits', split)
     actions = sorted({clip.split('/')[0] for clip in subsets})
-    images = release / 'Rename_Images'
+    images, annotations, written = release / 'Rename_Images', out / 'annotations', Written(out, 'jhmdb')
     rows: Dict[str, List[Row]] = {'train': [], 'test': []}
     for clip, subset in tqdm(sorted(subsets.items()), desc='JHMDB', unit='clip', mininterval=1):
         action, name = clip.split('/')
-        masks = read_masks(release / 'puppet_mask' / action / name / 'puppet_mask.mat')
+        mask_file = release / 'puppet_mask' / action / name / 'puppet_mask.mat'
+        masks = read_masks(mask_file)
         video = out / 'videos' / f'{clip}.mp4'
-        if not video.exists():
+        made_from = _version(sorted((images / action / name).glob('*.png')) if images.exists() else [mask_file])
+        if not written.up_to_date(video, made_from):
             frames = rgb_frames(images / action / name, len(masks)) if images.exists() else (
                 np.repeat(mask[..., None] * np.uint8(255), 3, axis=2) for mask in masks)
-            write_video(video, frames, FPS)
+            with written.replacing(video, made_from) as part:
+                write_video(part, frames, FPS)
         stride = train_stride if subset == 'train' else test_stride
         # Strided key frames lie in the middle of their stretches.
         for index in range(min(stride // 2, len(masks) - 1), len(masks), stride):
             box = mask_box(masks[index])
             if box is not None:
                 rows[subset].append(Row(clip, index + 1, *box, actions.index(action) + 1, 0))
-    annotations = out / 'annotations'
-    annotations.mkdir(parents=True, exist_ok=True)
-    write_label_map(annotations / 'action_list.pbtxt', actions)
+    with written.replacing(annotations / 'action_list.pbtxt') as part:
+        write_label_map(part, actions)
     for subset, subset_rows in rows.items():
-        write_annotations(annotations / f'{subset}_split{split}.csv', subset_rows)
-        write_proposals(annotations / f'{subset}_split{split}_proposals.pkl', ground_truth_proposals(subset_rows))
+        with written.replacing(annotations / f'{subset}_split{split}.csv') as part:
+            write_annotations(part, subset_rows)
+        with written.replacing(annotations / f'{subset}_split{split}_proposals.pkl') as part:
+            write_proposals(part, ground_truth_proposals(subset_rows))
     summary = {'texture': 'RGB' if images.exists() else 'silhouettes'}
     for subset, subset_rows in rows.items():
         summary[f'{subset}_clips'] = len({row.video for row in subset_rows})

@@ -24,7 +24,7 @@ from stssa_mm.files.annotations import Row, write_annotations
 from stssa_mm.files.key_frames import key_of
 from stssa_mm.files.label_map import write_label_map
 from stssa_mm.files.proposals import write_proposals
-from stssa_mm.files.whole_file import write_whole
+from stssa_mm.files.written import Written
 from stssa_mm.video.writer import write_video
 
 POSTURES = ('stand', 'crouch')
@@ -249,6 +249,8 @@ def make_proposals(rows: Sequence[Row], rng: np.random.Generator) -> dict[str, n
 def make_toy(out: Path, seed: int = 0, train_videos: int = 100, val_videos: int = 30) -> dict:
     """Write videos, annotations, excluded timestamps, proposals and a label map.
 
+    Files that an earlier call wrote are replaced, and no others.
+
     Args:
         out (Path): Folder to write ``videos/`` and ``annotations/`` into.
         seed (int): The same seed and numbers give the same files. Defaults to 0.
@@ -259,7 +261,7 @@ def make_toy(out: Path, seed: int = 0, train_videos: int = 100, val_videos: int 
         dict: Of each split the number of videos, key frames, excluded ones among them, and people on key frames.
 
     Raises:
-        ValueError: If a number is too small.
+        ValueError: If a number is too small, or a file of somebody else would be replaced.
     """
     if seed < 0:
         raise ValueError(f'seed={seed}: expected 0 or more')
@@ -268,8 +270,9 @@ def make_toy(out: Path, seed: int = 0, train_videos: int = 100, val_videos: int 
         if not 1 <= count <= 9999:
             raise ValueError(f'{split}_videos={count}: expected 1 to 9999')
     annotations = Path(out) / 'annotations'
-    annotations.mkdir(parents=True, exist_ok=True)
-    write_label_map(annotations / 'action_list.pbtxt', CLASSES)
+    written = Written(out, 'make_toy')
+    with written.replacing(annotations / 'action_list.pbtxt') as part:
+        write_label_map(part, CLASSES)
     summary = {}
     for number, (split, count) in enumerate(counts.items()):
         rng = np.random.default_rng([seed, number])
@@ -278,13 +281,17 @@ def make_toy(out: Path, seed: int = 0, train_videos: int = 100, val_videos: int 
         for index in range(count):
             video = f'{split}_{index:04d}'
             scene = make_scene(rng, deck)
-            write_video(Path(out) / 'videos' / f'{video}.mp4', scene_frames(scene, rng), FPS)
+            with written.replacing(Path(out) / 'videos' / f'{video}.mp4') as part:
+                write_video(part, scene_frames(scene, rng), FPS)
             rows += scene_rows(scene, video)
         proposals = make_proposals(rows, rng)
         excluded = sorted(rng.choice(list(proposals), max(1, round(EXCLUDED_SHARE * len(proposals))), replace=False))
-        write_annotations(annotations / f'{split}.csv', rows)
-        write_whole(annotations / f'{split}_excluded_timestamps.csv', ''.join(f'{key}\n' for key in excluded))
-        write_proposals(annotations / f'{split}_proposals.pkl', proposals)
+        with written.replacing(annotations / f'{split}.csv') as part:
+            write_annotations(part, rows)
+        with written.replacing(annotations / f'{split}_excluded_timestamps.csv') as part:
+            part.write_text(''.join(f'{key}\n' for key in excluded))
+        with written.replacing(annotations / f'{split}_proposals.pkl') as part:
+            write_proposals(part, proposals)
         summary[f'{split}_videos'] = count
         summary[f'{split}_key_frames'] = len(proposals)
         summary[f'{split}_excluded'] = len(excluded)

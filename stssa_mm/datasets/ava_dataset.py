@@ -13,7 +13,7 @@ from mmengine.dataset import force_full_init
 from mmengine.logging import MMLogger
 
 from stssa_mm.files.annotations import Rows, read_annotations
-from stssa_mm.files.key_frames import key_of, read_exclusions, split_key
+from stssa_mm.files.key_frames import check_video_names, key_of, read_exclusions, split_key
 from stssa_mm.files.label_map import read_label_map
 from stssa_mm.files.proposals import Proposals, read_proposals, select_proposals
 from stssa_mm.files.video_info import VideoInfo, read_video_info
@@ -137,6 +137,7 @@ class STSSAAVADataset(AVADataset):
             proposals if self._keys is None else self._keys)
         for note in rows.notes:
             MMLogger.get_current_instance().info(note)
+        check_video_names(rows.videos.tolist(), self.ann_file or self.proposal_file or 'dataset.key_frames')
         self.key_frames = group_rows(rows, self._class_columns(rows))
         if not self.multilabel:
             self._check_single_labels()

@@ -9,7 +9,7 @@ from typing import Iterable, NamedTuple, Optional, Tuple
 import numpy as np
 import pandas as pd
 
-from .key_frames import DIGITS, key_of
+from .key_frames import DIGITS, check_video_names, key_of
 from .text import MOST_OF_LINE, lines_of, plain, plural, shown, split_line, without_blanks
 from .whole_file import whole_file
 
@@ -265,6 +265,8 @@ class Row(NamedTuple):
 
 def write_annotations(path: Path, rows: Iterable[Row]) -> None:
     """An annotation csv with person ids: video, timestamp, x1, y1, x2, y2, label, person."""
+    rows = list(rows)
+    check_video_names({row.video for row in rows}, str(path))
     with whole_file(path) as part, open(part, 'w') as file:
         for row in rows:
             box = ','.join(f'{value:.4f}' for value in row[2:6])
@@ -273,6 +275,7 @@ def write_annotations(path: Path, rows: Iterable[Row]) -> None:
 
 def write_detections(path: Path, rows: Rows) -> None:
     """Write detections as csv: video, timestamp, x1, y1, x2, y2, label, score, with all digits."""
+    check_video_names(rows.videos.tolist(), str(path))
     timestamp = rows.timestamp.astype(int) if (rows.timestamp % 1 == 0).all() else rows.timestamp
     columns = [rows.videos[rows.video], timestamp, *rows.box.T, rows.label, rows.score]
     with whole_file(path) as part:

@@ -1,12 +1,22 @@
 """Key frames: a video and a timestamp in it."""
+import re
 from pathlib import Path
-from typing import Iterator, List, NamedTuple, Optional, Tuple
+from typing import Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from .text import lines_of, shown, split_line, without_blanks
 
+UNWRITABLE = re.compile(r'[,"\x00-\x1f\x7f\u2028\u2029\x85]')
 DIGITS = 6  # of timestamps after the point, as in the official script: equal ones name the same key frame
+
+
+def check_video_names(videos: Iterable[str], where: str) -> None:
+    """Raises ValueError if the name of a video would not be read back from the files that results are written to."""
+    for video in videos:
+        if UNWRITABLE.search(video):
+            raise ValueError(f'{where}: video {video!r}: expected a name without commas, quotation marks and line '
+                             'ends, which detections and proposals cannot hold: rename it, in all files')
 
 
 def key_of(video: str, timestamp: float) -> str:

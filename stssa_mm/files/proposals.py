@@ -8,8 +8,8 @@ import numpy as np
 
 from .annotations import Row
 from .array_archive import read_arrays
-from .key_frames import key_frame_lines, key_of, split_key
-from .plain_pickle import PlainUnpickler
+from .key_frames import check_video_names, key_frame_lines, key_of, split_key
+from .plain_pickle import MOST_OVER_SIZE, PlainUnpickler
 from .text import plain, shown
 from .whole_file import whole_file
 
@@ -40,7 +40,13 @@ class Proposals(NamedTuple):
 
 def _read_pickle(path: Path) -> dict:
     try:
-        return PlainUnpickler(path.read_bytes()).load()
+        data = path.read_bytes()
+        found = PlainUnpickler(data).load()
+        arrays = found.values() if isinstance(found, dict) else ()
+        if sum(array.nbytes for array in arrays if isinstance(array, np.ndarray)) > MOST_OVER_SIZE * len(data):
+            raise pickle.UnpicklingError('many key frames have the same array, which unfolds to over '
+                                         f'{MOST_OVER_SIZE} times its {len(data)} bytes')
+        return found
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError, AttributeError, MemoryError,
             OverflowError, ImportError, AssertionError, struct.error) as error:  # what damaged pickles raise
         early, unknown = 'it ends too early', 'it is no pickle'
@@ -184,6 +190,7 @@ def write_proposals(path: Path, proposals: Dict[str, np.ndarray]) -> None:
     """
     path = Path(path)
     check_proposal_suffix(path)
+    check_video_names((key.rpartition(',')[0] for key in proposals), str(path))
     with whole_file(path) as part:
         if path.suffix == '.pkl':
             part.write_bytes(pickle.dumps(proposals, protocol=4))

@@ -2,7 +2,7 @@
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator, Optional
 
 
 @contextmanager
@@ -34,3 +34,12 @@ def write_whole(path: Path, text: str) -> None:
     """Write a text to a file by :func:`whole_file`."""
     with whole_file(path) as part:
         part.write_text(text)
+
+
+def check_outputs(outputs: Iterable[Optional[Path]], inputs: Iterable[Optional[Path]]) -> None:
+    """Raises ValueError if a file that would be written is one of those that are read. None: not given."""
+    there = [path for path in inputs if path is not None and os.path.exists(path)]
+    for output in outputs:
+        for path in there if output is not None and os.path.exists(output) else ():
+            if os.path.samefile(output, path):
+                raise ValueError(f'{output}: it is read, and would be overwritten: choose another file to write')

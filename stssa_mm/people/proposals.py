@@ -1,5 +1,6 @@
 """Person boxes for the key frames of AVA-form data, by a detector."""
 import json
+import os
 from contextlib import closing
 from itertools import groupby
 from pathlib import Path
@@ -8,11 +9,10 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from stssa_mm.files.key_frames import KeyFrame, read_key_frames
+from stssa_mm.files.key_frames import KeyFrame, check_video_names, read_key_frames
 from stssa_mm.files.proposals import check_proposal_suffix, write_proposals
 from stssa_mm.files.text import parse_json, plain, read_text, shown
 from stssa_mm.files.video_info import VideoInfo, read_video_info
-from stssa_mm.files.whole_file import write_whole
 from stssa_mm.video.clock import frame_at
 from stssa_mm.video.find import find_videos, open_frames
 
@@ -111,7 +111,7 @@ def _read_partial(partial: Path, header: dict) -> Dict[KeyFrame, np.ndarray]:
     text = read_text(partial)
     whole = text[:text.rfind('\n') + 1]
     if whole != text:
-        write_whole(partial, whole)
+        os.truncate(partial, len(whole.encode()))
     lines = whole.splitlines()
     if not lines:
         return {}
@@ -162,6 +162,7 @@ def make_proposals(key_frame_file: Path, videos: Path, detector: PersonDetector,
     if timestamp_start is not None and not abs(timestamp_start) < float('inf'):
         raise ValueError(f'timestamp_start={timestamp_start}: expected a number')
     wanted = sorted(read_key_frames(key_frame_file))
+    check_video_names({video for video, *_ in wanted}, str(key_frame_file))
     infos = read_video_info(video_info) if video_info else {}
     timestamps: Dict[str, list] = {}
     for video, timestamp, _ in wanted:

@@ -9,20 +9,13 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 import cv2
 import numpy as np
 
+from .picture import NO_PICTURE, picture_fault
 from .probe import BrokenVideoError
 
 PICTURES = ('.bmp', '.jpeg', '.jpg', '.png', '.webp')
 DEFAULT_TEMPLATE = 'img_{:05}.jpg'  # MMAction2's
 MAX_LISTINGS = 65536  # of folders that a process remembers, of some 500 bytes
 REMEDY = "Extract the video's frames again; on_broken='skip' leaves its samples out of training"
-
-
-def picture_fault(data: bytes) -> Optional[str]:
-    """What is wrong with the bytes of a picture, as far as a decoder does not say it, or None."""
-    if not data:
-        return 'the file is empty'
-    # A decoder fills up what is missing of a JPEG with grey, without a word.
-    return 'the file is cut off' if data[:2] == b'\xff\xd8' and b'\xff\xd9' not in data[-64:] else None
 
 
 class FrameFolder:
@@ -97,7 +90,7 @@ class FrameFolder:
         fault = picture_fault(data)
         image = None if fault else cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         if image is None:
-            raise BrokenVideoError(self.file(number), fault or 'it is no picture', REMEDY)
+            raise BrokenVideoError(self.file(number), fault or NO_PICTURE, REMEDY)
         return np.ascontiguousarray(image[..., ::-1])
 
 

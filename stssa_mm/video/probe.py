@@ -12,6 +12,12 @@ NONE = np.iinfo(np.int64).min  # a timestamp that is not there
 NO_TIMESTAMPS = 0x80  # AVFMT_NOTIMESTAMPS, of raw streams
 VP8_SHOWN = 0x10  # a bit of a VP8 packet's first byte; alternate reference frames lack it
 
+# Demuxers of one file that holds the video itself. Others follow what a file says to further files and to the network
+# (concat, hls, sdp), or take its name for a pattern (image2).
+DEMUXERS = ('apng', 'asf', 'av1', 'avi', 'dv', 'flv', 'gif', 'h263', 'h264', 'hevc', 'ivf', 'm4v', 'matroska', 'mjpeg',
+            'mov', 'mpeg', 'mpegts', 'mpegvideo', 'mxf', 'nut', 'obu', 'ogg', 'rm', 'vc1', 'vvc', 'yuv4mpegpipe')
+ONE_FILE = {'format_whitelist': ','.join(DEMUXERS), 'protocol_whitelist': 'file'}  # FFmpeg's options of an input
+
 # Quiet, and never the callback that takes the lock of Python in a decoding thread, for which closing a file waits.
 av.logging.set_level(None)
 
@@ -73,13 +79,17 @@ class Probe(NamedTuple):
 
 
 def open_container(source: Union[str, bytes], path: str) -> av.container.InputContainer:
-    """Open a file, or its bytes.
+    """Open a file, or its bytes. Its name is a file's, whatever FFmpeg calls a protocol or an option; no other file is
+    read.
 
     Raises:
         BrokenVideoError: If FFmpeg cannot, there is no video in it, or FFmpeg has no decoder for it.
     """
     try:
-        container = av.open(source if isinstance(source, str) else io.BytesIO(source), metadata_errors='ignore')
+        container = av.open(os.path.abspath(source) if isinstance(source, str) else io.BytesIO(source),
+                            options=ONE_FILE, metadata_errors='ignore')
+    except av.error.ArgumentError:  # of the whitelist
+        raise BrokenVideoError(path, 'it is a playlist, a picture or another kind of file, not a video') from None
     except (OSError, av.error.FFmpegError, ValueError) as error:
         raise BrokenVideoError(path, f'it cannot be opened ({reason_of(error)})') from None
     stream = container.streams.best('video') if container.streams.video else None

@@ -1,11 +1,13 @@
 """Writing videos and frames. What is written is looked at, and stands under its name only when it is whole."""
+import glob
 import os
+import re
 import shutil
 import subprocess
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
-from typing import Iterable, NamedTuple, Optional, Tuple, Union
+from typing import Iterable, NamedTuple, Optional, Sequence, Tuple, Union
 
 import av
 import cv2
@@ -13,11 +15,12 @@ import numpy as np
 
 from stssa_mm.files.whole_file import whole_file
 
-from .probe import BrokenVideoError, open_container
+from .probe import ONE_FILE, BrokenVideoError, open_container
 from .reader import open_video
 
 FPS = 30  # of cut videos and of frames
 AGAIN = 'Fetch it again'
+FRAME = re.compile(r'img_\d+\.jpg')
 
 
 class Window(NamedTuple):
@@ -49,20 +52,24 @@ def find_ffmpeg(package_first: bool = False) -> str:
                                 'install ffmpeg with the package manager of your system') from None
 
 
-def run_ffmpeg(video: Path, *options: str, before: tuple = (), package_first: bool = False) -> None:
+def run_ffmpeg(video: Path, *options: str, before: tuple = (), package_first: bool = False,
+               cwd: Optional[Path] = None) -> None:
     """Run ffmpeg on a video.
 
     Args:
-        video (Path): The input.
-        *options (str): Of the output, its path last. A file there is replaced.
+        video (Path): The input. Its name is a file's, never a protocol, a pattern or an option.
+        *options (str): Of the output, its path last, absolute for the same reason. A file there is replaced.
         before (tuple[str]): Options of the input. Defaults to ().
         package_first (bool): See :func:`find_ffmpeg`. Defaults to False.
+        cwd (Path, optional): Where ffmpeg runs. Defaults to None: here.
 
     Raises:
         BrokenVideoError: If ffmpeg fails; with its last messages.
     """
-    command = [find_ffmpeg(package_first), '-nostdin', '-v', 'error', '-y', *before, '-i', str(video), *options]
-    result = subprocess.run(command, capture_output=True, text=True, errors='replace')
+    one_file = [part for name, value in ONE_FILE.items() for part in (f'-{name}', value)]
+    command = [find_ffmpeg(package_first), '-nostdin', '-v', 'error', '-y', *before, *one_file, '-i',
+               os.path.abspath(video), *options]
+    result = subprocess.run(command, capture_output=True, text=True, errors='replace', cwd=cwd)
     if result.returncode:
         lines = result.stderr.strip().splitlines() or [f'exit status {result.returncode}']
         raise BrokenVideoError(video, f'ffmpeg: {"; ".join(dict.fromkeys(lines[-3:]))}', AGAIN)
@@ -86,8 +93,8 @@ def movie_fault(movie: Path, window: Window) -> Optional[str]:
             container.seek(start + int(second / stream.time_base), stream=stream)
             there = any(frame.pts is not None and (frame.pts - start) * stream.time_base >= second
                         for frame in container.decode(stream))
-    except (BrokenVideoError, av.error.FFmpegError):
-        return 'cannot be decoded'
+    except (BrokenVideoError, av.error.FFmpegError, OSError, ValueError, TypeError, LookupError, OverflowError):
+        return 'cannot be decoded'  # LookupError: of PyAV, where a stream begins late
     return None if there else f'has no frame at second {second:g}'
 
 
@@ -107,10 +114,11 @@ def cut_fault(cut: Path, window: Window) -> Optional[str]:
 
 def frames_fault(folder: Path, window: Window) -> Optional[str]:
     """Why a folder does not hold the window's frames, img_00001.jpg and so on, or None."""
-    count = sum(name.startswith('img_') and name.endswith('.jpg') for name in os.listdir(folder))
+    names = set(filter(FRAME.fullmatch, os.listdir(folder)))
+    count = len(names)
     if abs(count - FPS * window.seconds) > FPS * window.tolerance:
         return f'holds {count} frames, not {FPS * window.seconds:g}'
-    if not all((folder / f'img_{number:05d}.jpg').exists() for number in (1, count)):
+    if names != {f'img_{number:05d}.jpg' for number in range(1, count + 1)}:
         return f'does not count its frames from img_00001.jpg to img_{count:05d}.jpg'
     return None
 
@@ -119,7 +127,7 @@ class _OddSizes:
     """What :class:`cv2.VideoWriter` is for even sizes; it leaves out the last row or column of others."""
 
     def __init__(self, path: Path, size: Tuple[int, int], fps: float) -> None:
-        self._container = av.open(str(path), 'w', format='mp4')
+        self._container = av.open(os.path.abspath(path), 'w', format='mp4')
         self._stream = self._container.add_stream('mpeg4', rate=Fraction(fps).limit_denominator(1001))
         self._stream.width, self._stream.height = size
         self._stream.pix_fmt = 'yuv420p'
@@ -139,7 +147,8 @@ def _writer(path: Path, size: Tuple[int, int], fps: float) -> Union[cv2.VideoWri
     """What writes frames of a size, or None if the file cannot be written."""
     if size[0] % 2 or size[1] % 2:
         return _OddSizes(path, size, fps)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), fps, size)
+    # By FFmpeg alone: OpenCV's other writers take % for a pattern of pictures.
+    writer = cv2.VideoWriter(os.path.abspath(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*'mp4v'), fps, size)
     return writer if writer.isOpened() else None
 
 
@@ -171,8 +180,11 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
                 writer.release()
         if not count:
             raise ValueError(f'{path}: a video needs at least one frame')
-        with closing(open_video(part)) as video:
-            written = len(video)
+        try:
+            with closing(open_video(part)) as video:
+                written = len(video)
+        except BrokenVideoError as error:
+            raise OSError(f'{path}: what was written cannot be read ({error.found}): is the disk full?') from None
         if written != count:
             raise OSError(f'{path}: {written} of {count} frames were written: is the disk full?')
 
@@ -197,7 +209,7 @@ def mend_video(video: Path, out: Path) -> None:
         # Colours at half the resolution need even sizes. The options are those of ffmpeg 6.1 and later.
         run_ffmpeg(video, '-map', f'0:{index}', '-c:v', 'libx264', '-crf', '18', '-pix_fmt',
                    'yuv444p' if odd else 'yuv420p', '-fps_mode', 'vfr', '-enc_time_base', 'demux', '-f', 'mp4',
-                   str(part), package_first=True)
+                   os.path.abspath(part), package_first=True)
         try:
             with closing(open_video(part)) as mended:
                 mended.check()
@@ -218,8 +230,8 @@ def cut_video(movie: Path, cut: Path, window: Window, short_side: int = 0) -> No
         BrokenVideoError: If the movie cannot be decoded or ends before the window does.
     """
     with whole_file(cut) as part:
-        run_ffmpeg(movie, '-r', str(FPS), *scale_options(short_side), '-sn', '-strict', 'experimental', str(part),
-                   before=('-ss', str(window.start), '-t', str(window.seconds)))
+        run_ffmpeg(movie, '-r', str(FPS), *scale_options(short_side), '-sn', '-strict', 'experimental',
+                   os.path.abspath(part), before=('-ss', str(window.start), '-t', str(window.seconds)))
         fault = cut_fault(part, window)
         if fault:
             raise BrokenVideoError(
@@ -239,17 +251,37 @@ def extract_frames(cut: Path, folder: Path, window: Window, short_side: int = 0,
     Raises:
         BrokenVideoError: If the video cannot be decoded or ends early.
     """
-    part = folder.with_name(f'{folder.name}.part')
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    run_ffmpeg(cut, '-r', str(FPS), *scale_options(short_side), '-q:v', str(quality), str(part / 'img_%05d.jpg'))
-    fault = frames_fault(part, window)
-    if fault:
-        shutil.rmtree(part)
-        raise BrokenVideoError(cut, f'its folder of frames {fault}', 'Cut it again')
+    # An ffmpeg whose caller was killed may still be writing into the part of that.
+    part = folder.with_name(f'{folder.name}.{os.getpid()}.part')
+    for old in folder.parent.glob(f'{glob.escape(folder.name)}*.part'):
+        if re.fullmatch(r'(\.\d+)?\.part', old.name[len(folder.name):]) and not _runs(old.suffixes[-2:-1]):
+            shutil.rmtree(old, ignore_errors=True)
+    part.mkdir(parents=True, exist_ok=True)
+    try:
+        run_ffmpeg(cut, '-r', str(FPS), *scale_options(short_side), '-q:v', str(quality), 'img_%05d.jpg',
+                   cwd=part)  # the folder's name may have a % too
+        fault = frames_fault(part, window)
+        if fault:
+            raise BrokenVideoError(cut, f'its folder of frames {fault}', 'Cut it again')
+        _put_in_place(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _runs(number: Sequence[str]) -> bool:
+    """Whether the process of this number, as the last part of a name, is another that runs."""
+    try:
+        pid = int(number[0][1:])
+        os.kill(pid, 0)
+    except (IndexError, ValueError, OSError):
+        return False
+    return pid != os.getpid()
+
+
+def _put_in_place(part: Path, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    for image in folder.glob('img_*.jpg'):
-        image.unlink()
-    for image in part.iterdir():
-        os.replace(image, folder / image.name)
-    part.rmdir()
+    # The first frame goes first and comes last: where this is stopped, the folder does not look whole.
+    for name in sorted(filter(FRAME.fullmatch, os.listdir(folder))):
+        (folder / name).unlink()
+    for name in sorted(os.listdir(part), reverse=True):
+        os.replace(part / name, folder / name)

@@ -3,6 +3,7 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -12,6 +13,7 @@ from stssa_mm.files.whole_file import whole_file
 FIRST, SECOND, BETTER, WORSE = '#b0b0b0', '#4878b0', '#2a7f62', '#c8553d'
 
 
+@rc_context({'text.parse_math': False})  # a $ in a name is one
 def plot_comparison(comparison: Comparison, out: Path) -> Path:
     """Bars of both sides' AP and of their difference, a line a class, the class with most boxes on top.
 

@@ -5,6 +5,7 @@ from typing import Tuple
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from stssa_mm.evaluation.average_precision import interpolated
@@ -12,6 +13,7 @@ from stssa_mm.evaluation.result import EvaluationResult
 from stssa_mm.files.whole_file import whole_file
 
 
+@rc_context({'text.parse_math': False})  # a $ in a name is one
 def write_curves(result: EvaluationResult, path: Path) -> Tuple[Path, Path]:
     """Write the curves of all classes that have annotated boxes and detections.
 

@@ -1,6 +1,7 @@
 """Pictures of a finished run, from the files that it left in its work folder."""
 from pathlib import Path
 
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from stssa_mm.evaluation.ava import AVA_GROUPS
@@ -10,6 +11,7 @@ from stssa_mm.runs.logs import MEAN, read_scalars
 NO_CLASS = (MEAN, *(f'mAP/{group}' for group in AVA_GROUPS))
 
 
+@rc_context({'text.parse_math': False})  # a $ in a name is one
 def plot_loss(work_dir: Path, out: Path) -> Path:
     """The training loss over the iterations, and the validation mAP where there is one.
 
@@ -41,6 +43,7 @@ def plot_loss(work_dir: Path, out: Path) -> Path:
     return out
 
 
+@rc_context({'text.parse_math': False})  # a $ in a name is one
 def plot_per_class_ap(metrics: dict, title: str, out: Path) -> Path:
     """One bar a class.
 

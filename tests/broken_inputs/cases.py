@@ -121,6 +121,8 @@ CASES = [
     Case(A, 'a class by name', ROW + 'v,0903,0.1,0.2,0.3,0.4,run,7\n', "@:2: label='run': expected a number"),
     Case(A, 'a class id above num_classes', ROW + 'v,0903,0.1,0.2,0.3,0.4,3,7\n', '@: key frame v,0903: class id 3'),
     Case(A, 'no name of the video', ROW + ',0903,0.1,0.2,0.3,0.4,1,7\n', '@:2: 903.0: the name of the video'),
+    Case(A, 'a comma in the name of a video', ROW + '"a,b",0903,0.1,0.2,0.3,0.4,1,7\n', "@: video 'a,b': expected a "
+         'name without commas'),
     Case(A, 'a time of day', ROW + 'v,15:03,0.1,0.2,0.3,0.4,1,7\n', "@:2: timestamp='15:03': expected a number"),
     Case(A, 'no timestamp', ROW + 'v,,0.1,0.2,0.3,0.4,1,7\n', "@:2: timestamp='': expected a number"),
     Case(A, 'a person by name', ROW + 'v,0903,0.1,0.2,0.3,0.4,1,Ann\n', "@:2: person id or score='Ann': expected a "
@@ -174,6 +176,8 @@ CASES = [
     Case(P, 'a key without a timestamp', boxes(BOX, key='v'), "@: key 'v': expected 'video,timestamp'"),
     Case(P, 'a key that is no text', boxes(BOX, key=('v', 902)),
          '@: cannot be read as a pickle of a dict of numpy arrays (a key of a dict is of the type tuple, not a text)'),
+    Case(P, 'a line end in the name of a video, without labels', boxes(BOX, key='a\nb,0902'),
+         r"@: video 'a\nb': expected a name without", dict(ann_file=None, test_mode=True)),
     Case(P, 'a key twice', {**boxes(BOX), **boxes(BOX, key='v,902')}, "@: key 'v,902': occurs twice"),
     Case(P, 'a list of boxes', {'v,0902': [BOX]}, "@: key 'v,0902': found list: expected an array"),
     Case(P, 'one box without its own row', {'v,0902': np.array(BOX)}, "@: key 'v,0902': found float64 (5,): expected"),
@@ -233,6 +237,8 @@ CASES = [
     Case('v.mp4', 'missing', None, 'no video of this name'),
     Case('v.mp4', 'empty', b'', '@: the file is empty. Fetch it again'),
     Case('v.mp4', 'text', 'video', '@: it cannot be opened'),
+    Case('v.mp4', 'a list of other videos', 'ffconcat version 1.0\nfile other.mp4\n', '@: it is a playlist'),
+    Case('v.mp4', 'a playlist', '#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.mp4\n', '@: it cannot be opened'),
     Case('v.mp4', 'its second half is lost', mp4()[:len(mp4()) // 2], '@: it announces '),
     Case('v.mp4', 'zeros in its middle', mp4()[:len(mp4()) // 3] + bytes(len(mp4()) // 3) + mp4()[2 * len(mp4()) // 3:],
          '@: frames 0 to 56 cannot be decoded'),

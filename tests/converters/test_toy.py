@@ -78,7 +78,8 @@ def test_same_seed_same_files_and_another_seed_others(tmp_path):
     assert [str(path) for path in files] == [
         'annotations/action_list.pbtxt', 'annotations/train.csv', 'annotations/train_excluded_timestamps.csv',
         'annotations/train_proposals.pkl', 'annotations/val.csv', 'annotations/val_excluded_timestamps.csv',
-        'annotations/val_proposals.pkl', 'videos/train_0000.mp4', 'videos/train_0001.mp4', 'videos/val_0000.mp4'
+        'annotations/val_proposals.pkl', 'videos/train_0000.mp4', 'videos/train_0001.mp4', 'videos/val_0000.mp4',
+        'written_by_make_toy.jsonl'
     ]
     for path in files:
         if path.suffix == '.mp4':
@@ -197,7 +198,7 @@ def test_proposals(data, split):
 
 
 def test_all_classes_from_five_videos_on_without_excluded_key_frames(monkeypatch, tmp_path):
-    monkeypatch.setattr(toy, 'write_video', lambda *_: None)
+    monkeypatch.setattr(toy, 'write_video', lambda path, *_: path.touch())
     for seed in range(20):
         make_toy(tmp_path, seed, 5, 5)
         for split in VIDEOS:
@@ -209,7 +210,7 @@ def test_all_classes_from_five_videos_on_without_excluded_key_frames(monkeypatch
 
 
 def test_classes_are_balanced_and_independent_of_place(monkeypatch, tmp_path):
-    monkeypatch.setattr(toy, 'write_video', lambda *_: None)
+    monkeypatch.setattr(toy, 'write_video', lambda path, *_: path.touch())
     make_toy(tmp_path, 0, 200, 1)
     people = list(annotated(tmp_path, 'train').values())
     counts = {name: sum(name in names for _, names in people) / len(people) for name in CLASSES}

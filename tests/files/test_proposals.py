@@ -122,3 +122,14 @@ def test_keys_are_those_of_annotations(tmp_path, suffix):
     else:
         path.write_text('"v" ,902.0000001,0,0,1,1,1\nw,902.33333333\n')
     assert list(read_proposals(path)) == ['v,0902', 'w,902.333333']
+
+
+def test_an_array_that_many_key_frames_share_does_not_unfold(tmp_path):
+    """300 kB that are 1 GB once they stand in columns; a few that share are fine."""
+    array = np.tile(np.float64([0.1, 0.2, 0.3, 0.4, 0.9]), (5000, 1))
+    (tmp_path / 'p.pkl').write_bytes(pickle.dumps({f'v,{number:04d}': array for number in range(5000)}))
+    assert (tmp_path / 'p.pkl').stat().st_size < 400_000
+    with pytest.raises(ValueError, match=rf'^{tmp_path}/p\.pkl: [^\n]*many key frames have the same array[^\n]*$'):
+        read_proposals(tmp_path / 'p.pkl')
+    (tmp_path / 'p.pkl').write_bytes(pickle.dumps({f'v,{number:04d}': array for number in range(3)}))
+    assert len(read_proposals(tmp_path / 'p.pkl')) == 3

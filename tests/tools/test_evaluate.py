@@ -101,3 +101,19 @@ def test_options_of_tubes_without_tubes_and_out_of_range(walk, capsys):
 def test_help_has_an_example(load_tool, capsys):
     assert load_tool('evaluate.py').run('--help') == 0
     assert '--tubes 1 --tube-min-length 15 --tube-nms 0.3 --tube-ap trapezoid' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('how', ['itself', 'a link', 'another name'])
+def test_nothing_that_is_read_is_overwritten(run, tmp_path, how, monkeypatch):
+    pred = tmp_path / 'pred.csv'
+    pred.write_text((DATA / 'pred.csv').read_text())
+    out = pred
+    if how == 'a link':
+        out = tmp_path / 'c.csv'
+        out.symlink_to(pred)
+    elif how == 'another name':
+        monkeypatch.chdir(tmp_path)
+        out = Path('pred.csv')
+    message = run('--detections', pred, '--curves', out)
+    assert message == f'error: {out}: it is read, and would be overwritten: choose another file to write'
+    assert pred.read_text() == (DATA / 'pred.csv').read_text()

@@ -25,3 +25,11 @@ def test_errors_are_one_line(load_tool, region_network, key_frames, toy, tmp_pat
         assert error(*options).startswith('make_proposals.py: --timestamps, --timestamp-start, --video-info and --fps')
     assert error('--device', 'cuda:99').startswith("make_proposals.py: device='cuda:99': ")
     assert error('--max-people', 0) == 'make_proposals.py: max_people=0: expected 1 or more'
+
+
+def test_nothing_that_is_read_is_overwritten(load_tool, region_network, key_frames, toy):
+    before = key_frames.read_text()
+    error = run(load_tool, region_network, key_frames, toy, key_frames)
+    assert error == (f'make_proposals.py: {key_frames}: it is read, and would be overwritten: choose another file to '
+                     'write')
+    assert key_frames.read_text() == before

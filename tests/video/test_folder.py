@@ -73,11 +73,10 @@ def test_a_broken_picture_is_named(tmp_path, change, message):
     folder.check([0])
     assert folder.read([0])[0].shape == (32, 32, 3)
     file.write_bytes(change(file.read_bytes()))
-    with pytest.raises(BrokenVideoError, match=rf'1\.jpg: {message}\. '):
+    with pytest.raises(BrokenVideoError, match=rf'1\.jpg: {message}'):
         folder.read([0])
-    if message != 'it is no picture':
-        with pytest.raises(BrokenVideoError, match=rf'1\.jpg: {message}\. '):
-            folder.check([0])
+    with pytest.raises(BrokenVideoError, match=rf'1\.jpg: {message}'):
+        folder.check([0])
 
 
 @pytest.mark.parametrize('template', [

@@ -84,7 +84,7 @@ def report(summary):
     config = shlex.quote(str(config))
     print('\nNext:\n'
           f'    mim train mmaction {config} --work-dir {run} --seed 0\n'
-          f'    mim test mmaction {config} --checkpoint $(cat {run}/last_checkpoint) --work-dir {run}/test\n'
+          f'    mim test mmaction {config} --checkpoint "$(cat {run}/last_checkpoint)" --work-dir {run}/test\n'
           f'    python tools/plot_run.py {run}')
 
 

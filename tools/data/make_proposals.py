@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from stssa_mm.files.whole_file import check_outputs
 from stssa_mm.people.detectors import open_person_detector
 from stssa_mm.people.proposals import SELECTION, Selection, make_proposals
 from stssa_mm.people.region_proposals import make_region_proposals, proposes_regions
@@ -39,6 +40,8 @@ def main():
     args = parser.parse_args()
     selection = Selection(args.score_thr, args.nms_thr, args.max_people)
     try:
+        check_outputs([args.out, args.out.with_name(f'{args.out.name}.part')],
+                      [args.key_frames, args.detector, args.video_info, args.checkpoint])
         if args.detector.suffix == '.py' and args.checkpoint and proposes_regions(args.detector):
             if any(value is not None for value in (args.timestamps, args.timestamp_start, args.video_info, args.fps)):
                 raise ValueError('--timestamps, --timestamp-start, --video-info and --fps: leave them out, the config '

@@ -15,9 +15,7 @@ def main():
     args = parser.parse_args()
     try:
         summary = make_toy(args.out, args.seed, args.train_videos, args.val_videos)
-    except ValueError as error:
-        parser.error(str(error))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         sys.exit(f'make_toy.py: {error}')
     print(f'{args.out}: ' + ', '.join(f'{key} {value}' for key, value in summary.items()))
 

@@ -12,22 +12,25 @@ from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from stssa_mm.files.annotations import Row, write_annotations
 from stssa_mm.files.key_frames import KeyFrame
 from stssa_mm.files.label_map import write_label_map
 from stssa_mm.files.proposals import ground_truth_proposals, write_proposals
-from stssa_mm.files.whole_file import write_whole
+from stssa_mm.files.written import Written
 from stssa_mm.people.detectors import PersonDetector
 from stssa_mm.people.proposals import SELECTION, FramePeople, Selection, detect_people
 from stssa_mm.people.tracking import link_people
+from stssa_mm.video.picture import read_picture
 from stssa_mm.video.writer import write_video
 
 from .child_config import write_child_config
-from .labelled_video import LabelledVideo, Mark, check_seconds
+from .labelled_video import TOOL, LabelledVideo, Mark, check_seconds
 from .split import split_videos
+
+ANNOTATIONS = ('action_list.pbtxt', 'key_frames_without_people.csv', 'train.csv', 'train_proposals.pkl', 'val.csv',
+               'val_proposals.pkl')
 
 
 class Person(NamedTuple):
@@ -44,6 +47,8 @@ def write_dataset(videos: Sequence[LabelledVideo], out: Path, base_config: Path,
 
     Labels with boxes are those of the people in the boxes. Labels without are those of everybody whom the detector
     finds. Proposals are what the detector finds, or the given boxes where there is none.
+
+    Files that an earlier call wrote are replaced, and no others.
 
     Args:
         videos (Sequence[LabelledVideo]): The videos.
@@ -64,7 +69,8 @@ def write_dataset(videos: Sequence[LabelledVideo], out: Path, base_config: Path,
             (boxes without an action), ``mended`` (list[str], what was wrong with the videos that were written anew).
 
     Raises:
-        ValueError: If something is missing for a dataset, or a class has too few videos.
+        ValueError: If something is missing for a dataset, a class has too few videos, or a file of somebody else would
+            be replaced.
     """
     check_seconds(every)
     if detector is None and any(mark.box is None for video in videos for mark in video.marks):
@@ -73,10 +79,15 @@ def write_dataset(videos: Sequence[LabelledVideo], out: Path, base_config: Path,
     split_videos(labels, val_share, seed)  # what is wrong with the labels is said before the long work
     out = Path(out)
     annotations = out / 'annotations'
-    annotations.mkdir(parents=True, exist_ok=True)
     files = {video.name: out / 'videos' / video.name for video in videos}
+    written, config = Written(out, TOOL), config_of(out)
+    written.check([annotations / name for name in ANNOTATIONS] + [config])
+    written.check(file for video, file in zip(videos, files.values()) if not _in_place(video, file, copy))
+    annotations.mkdir(parents=True, exist_ok=True)
     for video in tqdm(videos, desc='videos', unit='video', mininterval=1):
-        place_video(video, files[video.name], copy)
+        if not _in_place(video, files[video.name], copy):
+            with written.replacing(files[video.name]) as part:
+                place_video(video, part, copy)
 
     key_frames = {video.name: [KeyFrame(video.name, frame + 1, frame) for frame in video.key_frames(every)]
                   for video in videos}
@@ -93,18 +104,22 @@ def write_dataset(videos: Sequence[LabelledVideo], out: Path, base_config: Path,
     _check_people(labels, found)
     val = split_videos(found, val_share, seed)
 
-    write_label_map(annotations / 'action_list.pbtxt', classes)
+    with written.replacing(annotations / 'action_list.pbtxt') as part:
+        write_label_map(part, classes)
     empty = [frame for frames in key_frames.values() for frame in frames
              if frame.key in detections and not len(detections[frame.key])]
-    write_whole(annotations / 'key_frames_without_people.csv', ''.join(f'{frame.key}\n' for frame in empty))
+    with written.replacing(annotations / 'key_frames_without_people.csv') as part:
+        part.write_text(''.join(f'{frame.key}\n' for frame in empty))
     summary = dict(classes=classes, videos={}, key_frames={}, people={})
     for split, names in (('train', found.keys() - val), ('val', val)):
         split_rows = [row for name in sorted(names) for row in rows[name]]
         proposals = ground_truth_proposals(split_rows)
         if detector is not None:
             proposals = {key: detections[key] for key in proposals}
-        write_annotations(annotations / f'{split}.csv', split_rows)
-        write_proposals(annotations / f'{split}_proposals.pkl', proposals)
+        with written.replacing(annotations / f'{split}.csv') as part:
+            write_annotations(part, split_rows)
+        with written.replacing(annotations / f'{split}_proposals.pkl') as part:
+            write_proposals(part, proposals)
         summary['videos'][split] = len(names)
         summary['key_frames'][split] = len(proposals)
         summary['people'][split] = len({(row.video, row.timestamp, row.person) for row in split_rows})
@@ -117,43 +132,44 @@ def write_dataset(videos: Sequence[LabelledVideo], out: Path, base_config: Path,
         unlabelled=sum(video.unlabelled for video in videos),
         mended=[video.mended for video in videos if video.mended])
 
-    name = out.resolve().name
-    summary['config'] = out / f'stssa_{re.sub(r"[^A-Za-z0-9_-]", "_", name)}.py'
-    write_child_config(
-        summary['config'], base_config, f'{name}, as tools/data/from_videos.py made it.', len(classes),
-        multilabel=len(all_rows) > sum(summary['people'].values()), score_thr=selection.score_thr)
+    summary['config'] = config
+    with written.replacing(config) as part:
+        write_child_config(
+            part, base_config, f'{out.resolve().name}, as tools/data/from_videos.py made it.', len(classes),
+            multilabel=len(all_rows) > sum(summary['people'].values()), score_thr=selection.score_thr)
     partial.unlink(missing_ok=True)
     return summary
 
 
+def config_of(out: Path) -> Path:
+    """The config of the dataset in a folder."""
+    return out / f'stssa_{re.sub(r"[^A-Za-z0-9_-]", "_", out.resolve().name)}.py'
+
+
+def _in_place(video: LabelledVideo, file: Path, copy: bool) -> bool:
+    """Whether a video is where it belongs already: itself, or a link to it where that is asked for."""
+    return (not isinstance(video.source, list) and file.exists() and os.path.samefile(file, video.source)
+            and not (copy and file.is_symlink()))
+
+
 def place_video(video: LabelledVideo, file: Path, copy: bool) -> None:
-    """Link, copy or make a video.
+    """Link, copy or make a video, where there is none.
 
     Raises:
         ValueError: If the images that it is made of differ in size, or one cannot be read.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(video.source, list):
         write_video(file, _images(video.source), video.fps)
-        return
-    if file.exists() and os.path.samefile(file, video.source) and not (copy and file.is_symlink()):
-        return
-    part = file.with_name(f'{file.name}.part')
-    part.unlink(missing_ok=True)
-    if copy:
-        shutil.copy2(video.source, part)
+    elif copy:
+        shutil.copy2(video.source, file)
     else:
-        part.symlink_to(video.source.resolve())
-    os.replace(part, file)
+        file.symlink_to(video.source.resolve())
 
 
 def _images(files: Sequence[Path]) -> Iterator[np.ndarray]:
     shape = None
     for file in files:
-        try:
-            image = np.asarray(Image.open(file).convert('RGB'))
-        except OSError as error:  # of Pillow too: no picture, or one that is cut off
-            raise ValueError(f'{file}: cannot be read as an image ({error})') from None
+        image = read_picture(file)
         shape = shape or image.shape
         if image.shape != shape:
             raise ValueError(f'{file}: has {image.shape[1]} x {image.shape[0]} pixels, the images before it '

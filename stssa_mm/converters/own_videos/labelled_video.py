@@ -1,4 +1,5 @@
 """Labels of videos, as every format is read into."""
+import os
 import re
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 import numpy as np
 
 from stssa_mm.files.text import shown
+from stssa_mm.files.written import Written
 from stssa_mm.video.clock import nearest_frame
 from stssa_mm.video.probe import BrokenVideoError
 from stssa_mm.video.reader import open_video
@@ -15,6 +17,8 @@ from stssa_mm.video.writer import mend_video
 
 LARGEST_ID = 2**53  # from here on not all whole numbers are floats
 LEAST_SECONDS, MOST_FPS = 0.001, 10_000
+
+TOOL = 'from_videos'  # under which name it notes what it wrote
 
 
 class Mark(NamedTuple):
@@ -106,7 +110,7 @@ def open_source(file: Path, name: str, videos: Optional[Path] = None) -> Source:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read, and not be mended either.
+        ValueError: If it cannot be read, and not be mended either, or somebody else's file is where it would be mended.
     """
     if not file.is_file():
         raise FileNotFoundError(f'{file}: no such video')
@@ -118,10 +122,13 @@ def open_source(file: Path, name: str, videos: Optional[Path] = None) -> Source:
         if videos is None or not file.stat().st_size:
             raise
         name, mended = f'{name}.mp4', f'{file}: {error.found}'
-        copy = videos / name
-        if not copy.exists() or copy.stat().st_mtime < file.stat().st_mtime:
+        copy, written, version = videos / name, Written(videos.parent, TOOL), file.stat()
+        made_from = f'{os.path.abspath(file)}, {version.st_size} bytes, {version.st_mtime_ns}'
+        if not written.up_to_date(copy, made_from):
+            written.check([copy])
             try:
-                mend_video(file, copy)
+                with written.replacing(copy, made_from) as part:
+                    mend_video(file, part)
             except BrokenVideoError as failed:
                 raise BrokenVideoError(file, f'{error.found}. It cannot be mended either: {failed.found}',
                                        'Leave it out') from None

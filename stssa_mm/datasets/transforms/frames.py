@@ -7,7 +7,8 @@ from mmengine.fileio import FileClient
 from PIL import UnidentifiedImageError
 
 from stssa_mm.registry import TRANSFORMS
-from stssa_mm.video.folder import REMEDY, FrameFolder, picture_fault, unreadable
+from stssa_mm.video.folder import REMEDY, FrameFolder, unreadable
+from stssa_mm.video.picture import NO_PICTURE, picture_fault
 from stssa_mm.video.probe import BrokenVideoError
 
 from .broken_videos import BrokenVideos
@@ -65,7 +66,7 @@ class STSSARawFrameDecode(RawFrameDecode):
         except BrokenVideoError as error:
             broken = error
         except (cv2.error, UnidentifiedImageError):
-            broken = BrokenVideoError(self.file_client.path, 'it is no picture', REMEDY)
+            broken = BrokenVideoError(self.file_client.path, NO_PICTURE, REMEDY)
         return self._on_broken_video(results['frame_dir'], broken)
 
     def _check(self, folder: str, template: str, start_index: Optional[int], modality: str) -> None:
