@@ -902,3 +902,46 @@ def test_the_best_checkpoint_before_goes_as_it_should(tmp_path, monkeypatch):
         assert found == dict(best_ckpt=named, best_score=0.1, keep_ckpt_ids=[1])
     find_a_better_one(tmp_path / 'run', found)
     assert not best.exists()
+# What is no checkpoint is refused before the log begins.
+
+@pytest.mark.parametrize(('content', 'reason'), [
+    (None, 'no such file'),
+    ('folder', 'a folder, not a file'),
+    (b'', "no checkpoint: the file begins with b''"),
+    (b'<!DOCTYPE html><html>404</html>', "no checkpoint: the file begins with b'<!DOCTYPE html><'"),
+    (b'\n\n<html>', "no checkpoint: the file begins with b'\\n\\n<html>'"),
+    (b'{"message": 404}', 'no checkpoint: the file begins with ' + repr(b'{"message": 404}')),
+    (b'version https://git-lfs.github.com/spec/v1\n', "no checkpoint: the file begins with b'version https://'"),
+    (b'\x1f\x8b\x08\x00', "no checkpoint: the file begins with b'\\x1f\\x8b\\x08\\x00'"),
+    (bytes(100), f'no checkpoint: the file begins with {bytes(16)!r}'),
+    (b'7z\xbc\xaf', "no checkpoint: the file begins with b'7z\\xbc\\xaf'"),
+    (b'\x93NUMPY\x01\x00', "no checkpoint: the file begins with b'\\x93NUMPY\\x01\\x00'"),
+])
+def test_what_is_no_checkpoint_is_refused_before_the_log_begins(content, reason, tmp_path, capfd):
+    file = tmp_path / 'epoch_1.pth'
+    if content == 'folder':
+        file.mkdir()
+    elif content is not None:
+        file.write_bytes(content)
+    with pytest.raises(FileNotFoundError) as error:
+        Runner.from_cfg(Config(dict(work_dir=str(tmp_path / 'work'), model=dict(type='Nothing'), load_from=str(file))))
+    assert str(error.value) == f'load_from={str(file)!r}: {reason}. {compat.LOAD_FROM}'
+    assert not any(capfd.readouterr()) and not (tmp_path / 'work').exists()
+
+
+@pytest.mark.parametrize('begin', [b'PK\x03\x04', b'\x80\x02', b'\x80\x04'])
+def test_what_may_be_a_checkpoint_is_left_to_the_loader(begin, tmp_path):
+    (tmp_path / 'a.pth').write_bytes(begin)
+    assert compat._no_checkpoint(str(tmp_path / 'a.pth')) == ''
+    assert compat._no_checkpoint('https://example.org/a.pth') == compat._no_checkpoint('') == ''
+
+
+@pytest.mark.parametrize('content', [b'PK\x03\x04' + bytes(50), b'\x80\x02X' + bytes(50), b'\x80\x02}q\x00.', b'PK'])
+def test_a_damaged_checkpoint_is_one_line_without_torchs_advice(content, tmp_path):
+    (tmp_path / 'a.pth').write_bytes(content)
+    with pytest.raises((RuntimeError, pickle.UnpicklingError)) as error:
+        checkpoint.CheckpointLoader.load_checkpoint(str(tmp_path / 'a.pth'), 'cpu', 'silent')
+    message = str(error.value)
+    assert message.startswith(f'checkpoint={str(tmp_path / "a.pth")!r}: ')
+    assert 'cannot be loaded (' in message or 'it is no checkpoint' in message
+    assert '\n' not in message and 'Re-running' not in message

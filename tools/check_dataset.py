@@ -4,6 +4,7 @@ Reads the annotations, exclusions, label maps and proposals of a config's datase
 videos. The last line is the verdict. Exit status: 0, or 1 if training cannot work or mAP will be wrong.
 """
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def main():
     parser.add_argument('--contact-sheet', type=Path, metavar='FILE.png',
                         help='draw key frames with annotated boxes and proposals')
     args = parser.parse_args()
-    if not args.config.is_file():
+    if not os.path.isfile(args.config):
         parser.error(f'{args.config}: no such file')
     try:
         cfg = Config.fromfile(args.config)

@@ -1,7 +1,7 @@
 """What a config would train and test on, checked: the answer to "the loss falls and mAP is 0"."""
+from collections import Counter
 from typing import Dict, List, NamedTuple, Optional, Set
 
-import numpy as np
 from mmengine.config import Config
 from rich.console import Console
 from rich.table import Table
@@ -26,13 +26,13 @@ class Checked(NamedTuple):
     Attributes:
         findings (list[Finding]): Errors first.
         classes (dict[int, str]): Class id to name.
-        histogram (dict[str, np.ndarray]): Split to (highest class id + 1,) annotated boxes a class.
+        histogram (dict[str, Counter]): Split to class id to annotated boxes.
         datasets (dict[str, STSSAAVADataset]): Split to dataset, where it could be read.
         by_video (set[str]): Splits whose pipeline goes by presentation timestamps, whatever ``fps`` says.
     """
     findings: List[Finding]
     classes: Dict[int, str]
-    histogram: Dict[str, np.ndarray]
+    histogram: Dict[str, Counter]
     datasets: Dict[str, STSSAAVADataset]
     by_video: Set[str]
 
@@ -77,7 +77,7 @@ def check_config(cfg: Config, videos: int = 3) -> Checked:
             check_proposals(split, dataset, part, cfg, classes, findings)
             check_media(split, dataset, part, videos, findings)
     check_leakage(datasets, findings)
-    histogram = {split: count_classes(dataset, classes) for split, dataset in datasets.items()}
+    histogram = {split: count_classes(dataset) for split, dataset in datasets.items()}
     check_classes(histogram, classes, findings)
     findings.sort(key=lambda finding: LEVELS.index(finding.level))
     return Checked(findings, classes, histogram, datasets, by_video)

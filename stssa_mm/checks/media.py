@@ -57,14 +57,18 @@ def check_media(split: str, dataset: STSSAAVADataset, part: dict, videos: int, f
         findings.append(Finding('error', 'missing videos', split, (
             f'{len(missing)} of {len(names)} {what} are not in data_prefix.img={dataset.data_prefix["img"]!r}, such as '
             f'{some([str(files[video]) for video in missing])}')))
-    there = [video for video in names if video not in set(missing)]
+    there = sorted(set(names) - set(missing))  # as names are
+    of_frame = frames.video[dataset.data_list]
+    order = np.argsort(of_frame, kind='stable')
+    starts = np.searchsorted(of_frame, np.arange(len(frames.videos) + 1), sorter=order)
     if 0 <= videos < len(there):
         findings.append(Finding('note', UNOPENED, split, f'{len(there) - videos} of {len(there)}, which may be broken '
                                 'or too short: tools/check_dataset.py --videos -1 opens all'))
         there = [there[index] for index in np.linspace(0, len(there) - 1, videos).round().astype(int)]
     late, slow = [], []
     for video in tqdm(there, desc=f'{split}: opening', unit='video', mininterval=1, disable=len(there) < 20):
-        chosen = np.flatnonzero(frames.video[dataset.data_list] == np.searchsorted(frames.videos, video)).tolist()
+        number = int(np.searchsorted(frames.videos, video))
+        chosen = order[starts[number]:starts[number + 1]].tolist()
         samples = sorted(map(dataset.get_data_info, chosen), key=lambda sample: sample['timestamp'])
         try:
             if dataset.use_frames:

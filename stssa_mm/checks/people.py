@@ -1,4 +1,5 @@
 """Who is annotated, when, and doing what?"""
+from collections import Counter
 from typing import Dict, List
 
 import numpy as np
@@ -41,24 +42,25 @@ def check_people(split: str, dataset: STSSAAVADataset, cfg: Config, findings: Li
             f'{dataset.timing(video)["timestamp_start"]:g}: is it seconds or frames?')))
 
 
-def count_classes(dataset: STSSAAVADataset, classes: Dict[int, str]) -> np.ndarray:
-    """(highest class id + 1,) annotated boxes of each class on the key frames that are used."""
+def count_classes(dataset: STSSAAVADataset) -> Counter:
+    """Annotated boxes of each class id on the key frames that are used."""
     frames, ids = dataset.key_frames, np.array(dataset.custom_classes or range(dataset.num_classes))
     frame = np.repeat(np.arange(len(frames.video)), np.diff(frames.people))
     used = used_frames(dataset)[np.repeat(frame, np.diff(frames.labels))]
-    return np.bincount(ids[frames.label[used]], minlength=max(classes, default=0) + 1)
+    numbers, counts = np.unique(ids[frames.label[used]], return_counts=True)  # an id may be a billion
+    return Counter(dict(zip(numbers.tolist(), counts.tolist())))
 
 
-def check_classes(histogram: Dict[str, np.ndarray], classes: Dict[int, str], findings: List[Finding]) -> None:
+def check_classes(histogram: Dict[str, Counter], classes: Dict[int, str], findings: List[Finding]) -> None:
     """Classes that the label map lacks, and classes that never occur."""
     for split, counts in histogram.items():
-        unknown = sorted(set(np.flatnonzero(counts).tolist()) - set(classes)) if classes else []
+        unknown = sorted(counts.keys() - classes.keys()) if classes else []
         if unknown:
-            share = counts[unknown].sum() / counts.sum()
+            share = sum(counts[number] for number in unknown) / sum(counts.values())
             findings.append(Finding('error' if share == 1 else 'warning', 'unknown classes', split, (
                 f'{share:.1%} of the labels have a class id that the label map does not have: {some(unknown)}: they '
                 'do not count in mAP. Does the label map belong to these files?')))
-        absent = [number for number in classes if number >= len(counts) or not counts[number]]
+        absent = [number for number in classes if not counts[number]]
         if absent:
             findings.append(Finding('warning', 'absent classes', split, (
                 f'{len(absent)} of {len(classes)} classes never occur: '

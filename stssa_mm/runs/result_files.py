@@ -1,6 +1,7 @@
 """The results that ``mim test`` left in a work folder. No torch."""
 import re
 import time
+from os.path import realpath  # Path.resolve raises RuntimeError for a loop of links
 from pathlib import Path
 from typing import List, Sequence, Tuple, Union
 
@@ -87,10 +88,10 @@ def run_names(first: Union[Path, Sequence[Path]], second: Union[Path, Sequence[P
     sides = [[side] if isinstance(side, (str, Path)) else list(side) for side in (first, second)]
     seen: dict = {}
     for path in (path for side in sides for path in side):
-        if Path(path).resolve() in seen:
-            raise ValueError(f'{seen[Path(path).resolve()]} and {path}: the same file twice: give the results of '
+        if Path(realpath(path)) in seen:
+            raise ValueError(f'{seen[Path(realpath(path))]} and {path}: the same file twice: give the results of '
                              'different runs')
-        seen[Path(path).resolve()] = path
+        seen[Path(realpath(path))] = path
     every = [[_parts(path) for path in side] for side in sides]
     shared = next((depth for depth, parts in enumerate(zip(*(parts[::-1] for side in every for parts in side)))
                    if len(set(parts)) > 1), 0)
@@ -106,7 +107,7 @@ def run_names(first: Union[Path, Sequence[Path]], second: Union[Path, Sequence[P
 
 def _parts(path: Path) -> List[str]:
     """The parts of a path without a file's suffix, the last first."""
-    path = Path(path).resolve()
+    path = Path(realpath(path))
     return list((path if path.is_dir() else path.with_suffix('')).parts[::-1])
 
 

@@ -97,6 +97,14 @@ FILES = {
 }
 
 
+SAYS = {
+    'npz, 2 GiB of zeros': 'it unfolds to 2147483776 bytes',
+    'npz, many members': 'it unfolds to 1677721600 bytes',
+    'npz, packed by bzip2': 'packed in another way',
+    'npz, packed by lzma': 'packed in another way',
+}
+
+
 @pytest.mark.parametrize('name', FILES)
 def test_a_small_file_takes_little_memory_and_is_refused_in_one_line(name, tmp_path):
     module, function, file, content = FILES[name]
@@ -108,6 +116,7 @@ def test_a_small_file_takes_little_memory_and_is_refused_in_one_line(name, tmp_p
     assert run.returncode == 0, run.stderr[-500:]
     line, = run.stdout.splitlines()
     assert line.startswith(f'{tmp_path / file}') and len(line) < 700
+    assert SAYS.get(name, '') in line  # not that memory ran out
 
 
 def test_archives_are_read_as_numpy_reads_them(tmp_path):

@@ -89,6 +89,8 @@ def convert_own_videos(source: Path,
         labelled = read_csv(source, folder, box_unit, mended)
     elif form == 'cvat':
         exports = sorted(source.glob('*.xml')) if source.is_dir() else [source]
+        if not exports:
+            raise ValueError(f'{source}: no .xml in it: expected exports "CVAT for video 1.1"')
         labelled = read_cvat(exports, folder, every, attributes, mended)
     else:
         if not fps or fps <= 0:
