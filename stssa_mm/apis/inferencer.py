@@ -148,7 +148,7 @@ class STSSAInferencer:
             ValueError: If a video cannot be read, an argument is out of its range, or nobody says who is in a frame.
         """
         places = find_sources(inputs)
-        by_video = None if boxes is None else _boxes_by_video(boxes, [place.name for place in places])
+        by_video = None if boxes is None else boxes_by_video(boxes, [place.name for place in places])
         self._check(every, detect_every, patience, by_video)
         return self._run(places, fps, by_video, every=every, detect_every=detect_every, patience=patience)
 
@@ -311,7 +311,7 @@ def _given_moments(source: Source, boxes: Mapping[float, np.ndarray]) -> List[Mo
     return [Moment(nearest_frame(time, source.times), float(time)) for time in sorted(boxes)]
 
 
-def _boxes_by_video(boxes: Boxes, names: Sequence[str]) -> Dict[str, Mapping[float, np.ndarray]]:
+def boxes_by_video(boxes: Boxes, names: Sequence[str]) -> Dict[str, Mapping[float, np.ndarray]]:
     """Boxes of each video of a name, by seconds."""
     if isinstance(boxes, (str, Path)):
         found: Dict[str, dict] = {}
