@@ -45,7 +45,7 @@ def test_computation_of_ap_imports_numpy_only(file):
 
 @pytest.mark.parametrize('file', files('files'), ids=lambda file: file.stem)
 def test_formats_of_files_need_no_torch(file):
-    assert not outside(file, 'numpy', 'pandas', 'stssa_mm.files')
+    assert not outside(file, 'numpy', 'pandas', 'supervision', 'stssa_mm.files')
 
 
 @pytest.mark.parametrize('file', files('video'), ids=lambda file: file.stem)
@@ -55,7 +55,7 @@ def test_video_knows_of_videos_only(file):
 
 def test_arrows_never_go_back():
     order = (('files', 'video'), ('people', 'converters'), ('datasets', ), ('models', ), ('evaluation', ), ('checks', ),
-             ('runs', ), ('visualization', ))
+             ('runs', ), ('visualization', ), ('apis', ))
     later = {folder: [name for names in order[place + 1:] for name in names]
              for place, folders in enumerate(order) for folder in folders}
     for folder, forbidden in later.items():

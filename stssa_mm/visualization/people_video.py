@@ -15,7 +15,7 @@ LEAST_SIDE = 400  # pixels of the short side; smaller videos are enlarged, so th
 LEAST_FONT = 14  # pixels
 LINES = 4  # actions on a plate
 SHOWN_SECONDS = 1.0  # from a key frame its people are shown for so long at most
-OPACITY = 0.82
+OPACITY = 0.88
 Rect = Tuple[int, int, int, int]  # left, top, right, bottom
 
 
@@ -161,8 +161,7 @@ class PeopleDrawer:
             if hidden and rows:
                 rows[-1] = (f'{rows[-1][0]}  +{hidden}', rows[-1][1])
             if self.ids:
-                rows = [(f'person {person.id}', ''), *rows] if len(rows) != 1 else [
-                    (f'{person.id}: {rows[0][0]}', rows[0][1])]
+                rows = [(f'person {person.id}', ''), *rows]
             if not rows:
                 return
             plate = _plate(tuple(rows), colour_of(person.id), self.font)
