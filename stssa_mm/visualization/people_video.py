@@ -11,9 +11,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from stssa_mm.files.detected_actions import Action, KeyFrameActions
 
-LEAST_SIDE = 400  # pixels of the short side; smaller videos are enlarged, so that names can be read
+LEAST_SIDE = 320  # pixels of the short side; smaller videos are enlarged, so that names can be read
 LEAST_FONT = 14  # pixels
 LINES = 4  # actions on a plate
+LONG_NAME = 24  # characters; of a longer name what it has in brackets is left out, and it is cut
 SHOWN_SECONDS = 1.0  # from a key frame its people are shown for so long at most
 OPACITY = 0.88
 Rect = Tuple[int, int, int, int]  # left, top, right, bottom
@@ -156,7 +157,7 @@ class PeopleDrawer:
     def _label(self, image: np.ndarray, person: Shown, box: Rect, taken: List[Rect], others: Sequence[Rect]) -> None:
         """Paste a person's plate, with fewer lines where there is no room for all, and add its place to ``taken``."""
         for count in sorted({LINES, 2, 1}, reverse=True):
-            rows = [(action.name, f'{action.score:.2f}') for action in person.actions[:count]]
+            rows = [(short_name(action.name), f'{action.score:.2f}') for action in person.actions[:count]]
             hidden = len(person.actions) - len(rows)
             if hidden and rows:
                 rows[-1] = (f'{rows[-1][0]}  +{hidden}', rows[-1][1])
@@ -178,6 +179,13 @@ class PeopleDrawer:
         x1, y1, x2, y2 = rect
         part = image[y1:y2, x1:x2]
         part[:] = cv2.addWeighted(plate, OPACITY, part, 1 - OPACITY, 0)
+
+
+def short_name(name: str) -> str:
+    """A class's name that fits on a plate: 'talk to' of 'talk to (e.g., self, a person, a group)'."""
+    if len(name) > LONG_NAME:
+        name = name.split(' (')[0]
+    return name if len(name) <= LONG_NAME else name[:LONG_NAME - 1].rstrip() + '\N{HORIZONTAL ELLIPSIS}'
 
 
 def clock_of(seconds: float) -> str:
