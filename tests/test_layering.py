@@ -37,8 +37,9 @@ def test_layers_import_torch_only(file):
     assert not outside(file, 'torch', 'stssa_mm.models.layers')
 
 
-@pytest.mark.parametrize('file', files('evaluation', 'comparison', 'frame_map', 'result', 'tubes', 'video_map'),
-                         ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    'file', files('evaluation', 'best_f1', 'comparison', 'frame_map', 'result', 'tubes', 'video_map'),
+    ids=lambda file: file.stem)
 def test_computation_of_ap_imports_numpy_only(file):
     assert not outside(file, 'numpy', 'stssa_mm.evaluation', 'stssa_mm.files.whole_file')
 

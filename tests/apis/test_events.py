@@ -103,7 +103,7 @@ def test_files(tmp_path):
                          min_length=0)
     write_events(tmp_path / 'e.csv', events[::-1])
     write_events(tmp_path / 'e.json', events)
-    rows = list(csv.DictReader(open(tmp_path / 'e.csv')))
+    rows = list(csv.DictReader((tmp_path / 'e.csv').read_text().splitlines()))
     assert [row['action'] for row in rows] == ['run', 'fall'] and rows[0]['start'] == '0.5'
     assert json.loads((tmp_path / 'e.json').read_text())[1] == dict(
         video='a', person=3, action_id=5, action='fall', start=8.5, end=9.5, score=.9, key_frames=1)

@@ -7,7 +7,6 @@ from stssa_mm.apis.inferencer import key_moments
 from stssa_mm.apis.sources import Source, find_sources, open_source
 from stssa_mm.files.proposals import write_proposals
 from stssa_mm.video.reader import Video, open_video
-from stssa_mm.video.writer import write_video
 
 START = 900  # of the toy set's timestamps
 PEOPLE = np.array([[.1, .2, .3, .9, .8], [.5, .1, .7, .9, .7]])

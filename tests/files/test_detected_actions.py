@@ -23,7 +23,7 @@ def test_csv_has_names_and_what_reaches_its_threshold(key_frame, tmp_path):
     with ActionFile(tmp_path / 'new' / 'd.csv') as file:
         file.add(key_frame)
         assert len((tmp_path / 'new' / 'd.csv').read_text().splitlines()) == 3  # it stays, whatever comes next
-    rows = list(csv.DictReader(open(tmp_path / 'new' / 'd.csv')))
+    rows = list(csv.DictReader((tmp_path / 'new' / 'd.csv').read_text().splitlines()))
     assert [row['action'] for row in rows] == ['fall, hard', 'run']
     assert rows[0] == dict(video='a', time='0.5', frame='15', person='3', x1='0.1', y1='0.2', x2='0.5', y2='0.8',
                            action_id='5', action='fall, hard', score='0.75')

@@ -31,7 +31,7 @@ def test_plates_stay_inside_and_never_cover_each_other(seed):
         rect, _ = place_plate((x, y, x + 80, y + 100), plate, frame, taken)
         if rect:
             assert (rect[2] - rect[0], rect[3] - rect[1]) == plate
-            assert 0 <= rect[0] and 0 <= rect[1] and rect[2] <= frame[0] and rect[3] <= frame[1]
+            assert rect[0] >= 0 and rect[1] >= 0 and rect[2] <= frame[0] and rect[3] <= frame[1]
             taken.append(rect)
     assert len(taken) > 15 and not any(area(a, b) for a, b in combinations(taken, 2))
 
