@@ -13,7 +13,7 @@ from pathlib import Path
 
 from stssa_mm.apis.events import LOW, MIN_LENGTH
 from stssa_mm.apis.inferencer import SCORE_THR, STSSAInferencer
-from stssa_mm.apis.predict import FILES, VIDEO, predict_videos
+from stssa_mm.apis.predict import NAMES, VIDEO, Files, predict_videos
 from stssa_mm.people.proposals import SELECTION, Selection
 
 SHOWN = 8  # events that are printed
@@ -32,9 +32,12 @@ def parse():
     people.add_argument('--boxes', type=Path, metavar='P.csv',
                         help='proposal file (.csv, .pkl, .npz) to take in place of a detector: names of videos without '
                         'extension, seconds after the first frame; these are the key frames then')
+    people.add_argument('--timestamp-start', type=float, default=0, metavar='SECONDS',
+                        help="what --boxes calls a video's first frame (default: 0; AVA: 900)")
     people.add_argument('--detect-every', type=float, metavar='SECONDS',
                         help='between the frames that the detector looks at (default: the key frames)')
-    people.add_argument('--det-score-thr', type=float, default=SELECTION.score_thr, help='default: %(default)s')
+    people.add_argument('--det-score-thr', type=float, default=SELECTION.score_thr,
+                        help='of a person (default: %(default)s)')
     people.add_argument('--max-people', type=int, default=SELECTION.max_people, help='default: %(default)s')
     actions = parser.add_argument_group('actions')
     actions.add_argument('--every', type=float, default=0.5, metavar='SECONDS',
@@ -49,8 +52,8 @@ def parse():
                          help='of an event (default: %(default)s)')
     actions.add_argument('--label-map', type=Path,
                          help="pbtxt (default: the names in the checkpoint, else the config's label map)")
-    parser.add_argument('--forms', nargs='+', choices=tuple(FILES), default=['csv'],
-                        help=f'of the detections: {", ".join(FILES.values())}; jsonl also writes events.json '
+    parser.add_argument('--forms', nargs='+', choices=tuple(NAMES), default=['csv'],
+                        help=f'of the detections: {", ".join(NAMES.values())}; jsonl also writes events.json '
                         '(default: csv)')
     parser.add_argument('--no-video', action='store_true', help='draw no video')
     parser.add_argument('--ids', action='store_true', help="write the people's ids into the video")
@@ -76,9 +79,9 @@ def main():
             selection=Selection(args.det_score_thr, max_people=args.max_people), thresholds=thresholds,
             label_map=args.label_map, batch_size=args.batch_size, device=args.device)
         for done in predict_videos(
-                inferencer, args.videos, args.out, every=args.every, boxes=args.boxes, detect_every=args.detect_every,
-                fps=args.fps, video=not args.no_video, ids=args.ids, forms=args.forms, low=args.low,
-                min_length=args.min_length):
+                inferencer, args.videos, args.out, every=args.every, boxes=args.boxes,
+                timestamp_start=args.timestamp_start, fps=args.fps, low=args.low, min_length=args.min_length,
+                detect_every=args.detect_every, files=Files(args.forms, not args.no_video, args.ids)):
             report(done)
             faults += bool(done.fault)
     except KeyboardInterrupt:

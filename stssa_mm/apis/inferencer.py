@@ -122,7 +122,8 @@ class STSSAInferencer:
                  boxes: Optional[Boxes] = None,
                  detect_every: Optional[float] = None,
                  patience: float = 1,
-                 fps: Optional[float] = None) -> Iterator[KeyFrameActions]:
+                 fps: Optional[float] = None,
+                 timestamp_start: float = 0) -> Iterator[KeyFrameActions]:
         """The people and their actions on each key frame, in the order of the videos, as they are found. What is kept
         in memory does not grow with the video's length.
 
@@ -132,13 +133,14 @@ class STSSAInferencer:
             every (float): Seconds between key frames, the first of which is the first frame. Defaults to 0.5.
             boxes (Mapping | str | Path, optional): The people, in place of a detector: seconds after the first frame to
                 boxes (n, 4), or (n, 5) with scores, relative; for several videos a mapping of their names to these; or
-                a proposal file (.pkl, .npz, .csv) with these names and seconds. These are the key frames then.
-                Defaults to None.
+                a proposal file (.pkl, .npz, .csv) with these names and seconds. These are the key frames then. Of boxes
+                with scores those above ``selection.score_thr`` are people. Defaults to None.
             detect_every (float, optional): Seconds between the frames that the detector looks at. On other key frames
                 boxes are interpolated. Defaults to None: the key frames.
             patience (float): Seconds for which somebody whom the detector loses is still the same person, and is there
                 if found again. Defaults to 1.
             fps (float, optional): Frames a second of arrays, and of a folder of frames (default: 30).
+            timestamp_start (float): What a proposal file calls the first frame, in seconds; 900 in AVA. Defaults to 0.
 
         Yields:
             KeyFrameActions: One for each key frame.
@@ -148,7 +150,8 @@ class STSSAInferencer:
             ValueError: If a video cannot be read, an argument is out of its range, or nobody says who is in a frame.
         """
         places = find_sources(inputs)
-        by_video = None if boxes is None else boxes_by_video(boxes, [place.name for place in places])
+        by_video = None if boxes is None else boxes_by_video(
+            boxes, [place.name for place in places], timestamp_start)
         self._check(every, detect_every, patience, by_video)
         return self._run(places, fps, by_video, every=every, detect_every=detect_every, patience=patience)
 
@@ -187,8 +190,8 @@ class STSSAInferencer:
         moments = key_moments(source, every) if boxes is None else _given_moments(source, boxes)
         window = _Window(source, hold)
         if boxes is not None:
-            people = follow_people(((time, _checked(boxes[time], source.name, time)) for time in sorted(boxes)),
-                                   [moment.time for moment in moments], 0)
+            given = [(time, self._given(boxes[time], f'{source.name}: boxes at {time:g} s')) for time in sorted(boxes)]
+            people = follow_people(given, [time for time, _ in given], 0)
         elif self.detector is not None:
             grid = moments if detect_every is None else key_moments(source, detect_every)
             people = follow_people(self._detections(window, grid), (moment.time for moment in moments), patience)
@@ -202,6 +205,21 @@ class STSSAInferencer:
         clip = self.clips.before + max(self.clips.behind, (step + patience) * source.fps)
         room = WINDOW_BYTES / (3 * source.size[0] * source.size[1]) - clip
         return int(np.clip(room / (step * source.fps), 1, self.batch_size))
+
+    def _given(self, boxes: np.ndarray, where: str) -> np.ndarray:
+        """A user's boxes (n, 5), nan where there is no score; ``where`` is what errors call them."""
+        boxes = np.asarray(boxes)
+        boxes = boxes if boxes.size else np.zeros((0, 5))
+        if boxes.ndim != 2 or boxes.shape[1] not in (4, 5) or boxes.dtype.kind not in 'fiu':
+            raise ValueError(f'{where}: {boxes.dtype} {boxes.shape}: expected numbers (n, 4) or (n, 5): x1, y1, x2, '
+                             'y2, score')
+        wrong = ~((boxes[:, :4] >= 0) & (boxes[:, :4] <= 1)).all(1) | (boxes[:, 2:4] <= boxes[:, :2]).any(1)
+        if wrong.any():
+            raise ValueError(f'{where}: {boxes[wrong][0, :4].tolist()}: expected x1 < x2 and y1 < y2 relative to the '
+                             'frame (0 to 1): divide pixels by width and height')
+        if boxes.shape[1] == 4:
+            return np.column_stack([boxes, np.full(len(boxes), np.nan)])
+        return boxes[boxes[:, 4] > self.selection.score_thr]
 
     def _detections(self, window: '_Window', moments: Sequence[Moment]) -> Iterator[Tuple[float, np.ndarray]]:
         for moment in moments:
@@ -311,13 +329,14 @@ def _given_moments(source: Source, boxes: Mapping[float, np.ndarray]) -> List[Mo
     return [Moment(nearest_frame(time, source.times), float(time)) for time in sorted(boxes)]
 
 
-def boxes_by_video(boxes: Boxes, names: Sequence[str]) -> Dict[str, Mapping[float, np.ndarray]]:
-    """Boxes of each video of a name, by seconds."""
+def boxes_by_video(boxes: Boxes, names: Sequence[str],
+                   timestamp_start: float = 0) -> Dict[str, Mapping[float, np.ndarray]]:
+    """Boxes of each video of a name, by seconds after its first frame; see :meth:`STSSAInferencer.__call__`."""
     if isinstance(boxes, (str, Path)):
         found: Dict[str, dict] = {}
         for key, array in read_proposals(boxes).items():
             video, time = split_key(key)
-            found.setdefault(video, {})[time] = array
+            found.setdefault(video, {})[round(time - timestamp_start, DIGITS)] = array
     elif all(isinstance(key, str) for key in boxes):
         found = dict(boxes)
     elif len(names) == 1:
@@ -329,21 +348,6 @@ def boxes_by_video(boxes: Boxes, names: Sequence[str]) -> Dict[str, Mapping[floa
         raise ValueError(f'no boxes for {", ".join(missing[:3])}{", ..." if len(missing) > 3 else ""}: expected those '
                          f'of each video by its name; found {", ".join(list(found)[:3]) or "none"}')
     return found
-
-
-def _checked(boxes: np.ndarray, name: str, time: float) -> np.ndarray:
-    """Boxes (n, 5) with area, nan where there is no score."""
-    boxes = np.asarray(boxes)
-    boxes = boxes if boxes.size else np.zeros((0, 5))
-    where = f'{name}: boxes at {time:g} s'
-    if boxes.ndim != 2 or boxes.shape[1] not in (4, 5) or boxes.dtype.kind not in 'fiu':
-        raise ValueError(f'{where}: {boxes.dtype} {boxes.shape}: expected numbers (n, 4) or (n, 5): x1, y1, x2, y2, '
-                         'score')
-    wrong = ~((boxes[:, :4] >= 0) & (boxes[:, :4] <= 1)).all(1) | (boxes[:, 2:4] <= boxes[:, :2]).any(1)
-    if wrong.any():
-        raise ValueError(f'{where}: {boxes[wrong][0, :4].tolist()}: expected x1 < x2 and y1 < y2 relative to the frame '
-                         '(0 to 1): divide pixels by width and height')
-    return boxes if boxes.shape[1] == 5 else np.column_stack([boxes, np.full(len(boxes), np.nan)])
 
 
 def _places(given: np.ndarray, found: np.ndarray) -> List[int]:

@@ -5,7 +5,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence
+from typing import Iterator, List, NamedTuple, Optional, Sequence
 
 from tqdm import tqdm
 
@@ -18,9 +18,26 @@ from .events import LOW, MIN_LENGTH, Event, EventFinder, write_events
 from .inferencer import Boxes, STSSAInferencer, boxes_by_video, key_moments
 from .sources import Inputs, Place, Source, find_sources, open_source
 
-FILES = {'csv': 'detections.csv', 'ava': 'detections_ava.csv', 'jsonl': 'detections.jsonl'}
+NAMES = {'csv': 'detections.csv', 'ava': 'detections_ava.csv', 'jsonl': 'detections.jsonl'}
 VIDEO = 'video.mp4'
 BAR = '{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, ends about {eta:%H:%M}]'
+
+
+class Files(NamedTuple):
+    """What is written of a video.
+
+    Attributes:
+        forms (Sequence[str]): Of the detections: ``'csv'`` (``detections.csv``, with ``events.csv``), ``'ava'``
+            (``detections_ava.csv``, with ``events.csv``) and ``'jsonl'`` (``detections.jsonl``, with ``events.json``).
+        video (bool): The drawn video, ``video.mp4``.
+        ids (bool): The people's ids in it.
+    """
+    forms: Sequence[str] = ('csv', )
+    video: bool = True
+    ids: bool = False
+
+
+FILES = Files()
 
 
 @dataclass
@@ -73,23 +90,21 @@ def stop_on_signal() -> Iterator[Stop]:
 
 
 def predict_videos(inferencer: STSSAInferencer, inputs: Inputs, out: Path, *, every: float = 0.5,
-                   boxes: Optional[Boxes] = None, detect_every: Optional[float] = None, patience: float = 1,
-                   fps: Optional[float] = None, video: bool = True, ids: bool = False, forms: Sequence[str] = ('csv', ),
-                   low: float = LOW, min_length: float = MIN_LENGTH, progress: bool = True) -> Iterator[Predicted]:
+                   boxes: Optional[Boxes] = None, timestamp_start: float = 0, fps: Optional[float] = None,
+                   files: Files = FILES, low: float = LOW, min_length: float = MIN_LENGTH, progress: bool = True,
+                   **options) -> Iterator[Predicted]:
     """Write the detections, events and drawn video of each video into a folder; of several, into a folder for each.
 
     The first Ctrl-C ends it after the key frames that are at work: all files are whole up to there.
 
     Args:
         inferencer (STSSAInferencer): The network.
-        inputs, every, boxes, detect_every, patience, fps: See :meth:`STSSAInferencer.__call__`.
+        inputs, every, boxes, timestamp_start, fps: See :meth:`STSSAInferencer.__call__`.
         out (Path): The folder. Files of the same names are replaced.
-        video (bool): Draw the video. Defaults to True.
-        ids (bool): Write the people's ids into it. Defaults to False.
-        forms (Sequence[str]): Of the detections: ``'csv'`` (``detections.csv``), ``'ava'`` (``detections_ava.csv``) and
-            ``'jsonl'`` (``detections.jsonl``, with ``events.json``). Defaults to csv.
+        files (Files): What is written. Defaults to ``FILES``.
         low, min_length: Of the events, see :class:`EventFinder`.
         progress (bool): Show how far it is. Defaults to True.
+        **options: ``detect_every`` and ``patience`` of :meth:`STSSAInferencer.__call__`.
 
     Yields:
         Predicted: For each video when it is done. One that cannot be read has a ``fault``, and the next is begun.
@@ -100,14 +115,14 @@ def predict_videos(inferencer: STSSAInferencer, inputs: Inputs, out: Path, *, ev
         KeyboardInterrupt: After what was asked to stop has been written.
     """
     places = find_sources(inputs)
-    by_video = None if boxes is None else boxes_by_video(boxes, [place.name for place in places])
+    by_video = None if boxes is None else boxes_by_video(
+        boxes, [place.name for place in places], timestamp_start)
     EventFinder(inferencer.thresholds, every, low, min_length)  # says what is wrong before the work
     for place in places:
         folder = Path(out) if len(places) == 1 else Path(out, place.name)
         with stop_on_signal() as stop:
-            one = _Video(inferencer, place, folder, stop, every, by_video and by_video[place.name])
-            yield one.run(dict(detect_every=detect_every, patience=patience), fps, forms, low, min_length, video, ids,
-                          progress)
+            work = _Video(inferencer, place, folder, stop, every, by_video and by_video[place.name], files)
+            yield work.run(fps, low, min_length, progress, options)
         if stop:
             raise KeyboardInterrupt
 
@@ -116,14 +131,14 @@ class _Video:
     """The work on one video."""
 
     def __init__(self, inferencer: STSSAInferencer, place: Place, folder: Path, stop: Stop, every: float,
-                 boxes: Optional[dict]) -> None:
-        self._inferencer, self._place, self._stop, self._every, self._boxes = inferencer, place, stop, every, boxes
+                 boxes: Optional[dict], files: Files) -> None:
+        self._inferencer, self._place, self._stop = inferencer, place, stop
+        self._every, self._boxes, self._files = every, boxes, files
         self._done = Predicted(place.name, folder, 0, 0, [])
         self._ids = set()
         self._ended = False  # all key frames were seen to
 
-    def run(self, options: dict, fps: Optional[float], forms: Sequence[str], low: float, min_length: float,
-            video: bool, ids: bool, progress: bool) -> Predicted:
+    def run(self, fps: Optional[float], low: float, min_length: float, progress: bool, options: dict) -> Predicted:
         """See :func:`predict_videos`."""
         done, folder = self._done, self._done.folder
         try:
@@ -135,14 +150,14 @@ class _Video:
         finder = EventFinder(self._inferencer.thresholds, step, low, min_length)
         with closing(source), ExitStack() as stack:
             folder.mkdir(parents=True, exist_ok=True)
-            files = [stack.enter_context(ActionFile(folder / FILES[form], form)) for form in forms]
+            files = [stack.enter_context(ActionFile(folder / NAMES[form], form)) for form in self._files.forms]
             total = len(key_moments(source, self._every) if self._boxes is None else self._boxes)
             bar = stack.enter_context(tqdm(total=total, desc=source.name, unit='key frame', bar_format=BAR,
                                            mininterval=1, disable=not progress))
             key_frames = self._inferencer.predict(source, self._every, self._boxes, hold=2 * step, **options)
             noted = self._noted(key_frames, files, finder, bar)
-            if video:
-                self._draw(source, noted, ids)
+            if self._files.video:
+                self._draw(source, noted)
             else:
                 for _ in noted:
                     pass
@@ -150,7 +165,7 @@ class _Video:
         done.events += finder.finish(last)
         done.people = len(self._ids)
         done.events.sort(key=lambda event: (event.start, event.person, event.action_id))
-        for suffix in ['csv'] * ('csv' in forms or 'ava' in forms) + ['json'] * ('jsonl' in forms):
+        for suffix in dict.fromkeys('json' if form == 'jsonl' else 'csv' for form in self._files.forms):
             write_events(folder / f'events.{suffix}', done.events)
         return done
 
@@ -171,8 +186,8 @@ class _Video:
         except BrokenVideoError as error:
             self._done.fault = str(error)
 
-    def _draw(self, source: Source, key_frames: Iterator[KeyFrameActions], ids: bool) -> None:
-        drawer = PeopleDrawer(source.size, ids)
+    def _draw(self, source: Source, key_frames: Iterator[KeyFrameActions]) -> None:
+        drawer = PeopleDrawer(source.size, self._files.ids)
         frames = self._readable(drawn_frames(source, key_frames, drawer, lambda: self._ended and not self._stop))
         first = next(frames, None)
         if first is not None:
