@@ -33,7 +33,7 @@ def parse():
                         help='proposal file (.csv, .pkl, .npz) to take in place of a detector: names of videos without '
                         'extension, seconds after the first frame; these are the key frames then')
     people.add_argument('--timestamp-start', type=float, default=0, metavar='SECONDS',
-                        help="what --boxes calls a video's first frame (default: 0; AVA: 900)")
+                        help="what --boxes and detections_ava.csv call a video's first frame (default: 0; AVA: 900)")
     people.add_argument('--detect-every', type=float, metavar='SECONDS',
                         help='between the frames that the detector looks at (default: the key frames)')
     people.add_argument('--det-score-thr', type=float, default=SELECTION.score_thr,
@@ -81,7 +81,8 @@ def main():
         for done in predict_videos(
                 inferencer, args.videos, args.out, every=args.every, boxes=args.boxes,
                 timestamp_start=args.timestamp_start, fps=args.fps, low=args.low, min_length=args.min_length,
-                detect_every=args.detect_every, files=Files(args.forms, not args.no_video, args.ids)):
+                detect_every=args.detect_every,
+                files=Files(args.forms, not args.no_video, args.ids, args.timestamp_start)):
             report(done)
             faults += bool(done.fault)
     except KeyboardInterrupt:

@@ -60,9 +60,10 @@ class ClipMaker:
         dataset = dataset_config(cfg)
         with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmaction')):
             self._pipeline = Compose(list(dataset['pipeline']))
-        pictures = any(isinstance(transform, RawFrameDecode) for transform in self._pipeline.transforms)
-        self._start_index = dataset.get('start_index', 1)  # AVADataset's
-        self._first = self._start_index if pictures else 0
+        self._pictures = any(isinstance(transform, RawFrameDecode) for transform in self._pipeline.transforms)
+        self._shot = int(str(dataset.get('type')).endswith('AVAKineticsDataset'))  # its pictures begin with this number
+        self._start_index = dataset.get('start_index', 0 if self._shot else 1)  # as the classes' defaults
+        self._first = self._start_index + self._shot if self._pictures else 0
         self._num_classes = dataset.get('num_classes', 81)
         self._pipeline.transforms = [
             STSSAVideoDecode() if isinstance(transform, DECODES) else transform
@@ -92,8 +93,8 @@ class ClipMaker:
             timestamp_start=0,
             timestamp_end=len(source),
             fps=1,
-            shot_info=(0, len(source)),
-            total_frames=len(source),
+            shot_info=(self._shot, self._shot + len(source)),
+            total_frames=None if self._pictures else len(source),
             start_index=self._start_index,
             filename=source.name,
             img_key=key_of(source.name, time),
@@ -110,4 +111,5 @@ class ClipMaker:
 
     def window(self, frame: int) -> Tuple[int, int]:
         """The frames, first and the number behind the last, that the clip of a key frame takes, at most."""
-        return frame - self.before, frame + self.behind + 2  # the stock transform is up to two frames late
+        # MMAction2's own sampling is a frame early or up to two late.
+        return frame - self.before - 1, frame + self.behind + 2

@@ -31,10 +31,12 @@ class Files(NamedTuple):
             (``detections_ava.csv``, with ``events.csv``) and ``'jsonl'`` (``detections.jsonl``, with ``events.json``).
         video (bool): The drawn video, ``video.mp4``.
         ids (bool): The people's ids in it.
+        timestamp_start (float): The timestamp of the first frame in ``detections_ava.csv``.
     """
     forms: Sequence[str] = ('csv', )
     video: bool = True
     ids: bool = False
+    timestamp_start: float = 0
 
 
 FILES = Files()
@@ -150,7 +152,8 @@ class _Video:
         finder = EventFinder(self._inferencer.thresholds, step, low, min_length)
         with closing(source), ExitStack() as stack:
             folder.mkdir(parents=True, exist_ok=True)
-            files = [stack.enter_context(ActionFile(folder / NAMES[form], form)) for form in self._files.forms]
+            files = [stack.enter_context(ActionFile(folder / NAMES[form], form, self._files.timestamp_start))
+                     for form in self._files.forms]
             total = len(key_moments(source, self._every) if self._boxes is None else self._boxes)
             bar = stack.enter_context(tqdm(total=total, desc=source.name, unit='key frame', bar_format=BAR,
                                            mininterval=1, disable=not progress))

@@ -68,9 +68,10 @@ class KeyFrameActions:
             people=[dict(id=person.id, box=list(person.box), detection_score=person.detection_score,
                          actions=[vars(action) for action in person.actions]) for person in self.people])
 
-    def ava_rows(self, least_score: float = LEAST_SCORE) -> Iterable[tuple]:
-        """Rows of AVA's csv: video, timestamp, x1, y1, x2, y2, class id, score; of scores above ``least_score``."""
-        timestamp = key_of('', self.time)[1:]
+    def ava_rows(self, timestamp_start: float = 0, least_score: float = LEAST_SCORE) -> Iterable[tuple]:
+        """Rows of AVA's csv: video, timestamp, x1, y1, x2, y2, class id, score; of scores above ``least_score``, with
+        ``timestamp_start`` seconds at the first frame."""
+        timestamp = key_of('', self.time + timestamp_start)[1:]
         for person in self.people:
             for label, score in zip(self.classes, person.scores.tolist()):
                 if score > least_score:
@@ -115,6 +116,7 @@ class ActionFile:
         path (Path): The file; one of the name is replaced.
         form (str): ``'csv'``, with a header (:data:`NAMED_COLUMNS`) and the actions that reach their thresholds;
             ``'ava'``, AVA's csv of detections with all actions; or ``'jsonl'``, a JSON object a key frame.
+        timestamp_start (float): The timestamp of the first frame in AVA's csv, in seconds. Defaults to 0.
 
     Raises:
         OSError: If it cannot be written; names the file.
@@ -122,10 +124,10 @@ class ActionFile:
 
     FORMS = ('csv', 'ava', 'jsonl')
 
-    def __init__(self, path: Path, form: str = 'csv') -> None:
+    def __init__(self, path: Path, form: str = 'csv', timestamp_start: float = 0) -> None:
         if form not in self.FORMS:
             raise ValueError(f'form={form!r}: expected one of {self.FORMS}')
-        self.path, self.form = Path(path), form
+        self.path, self.form, self._start = Path(path), form, timestamp_start
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file: IO[str] = open(self.path, 'w', newline='', encoding='utf-8')  # noqa: SIM115
         self._rows = csv.writer(self._file, lineterminator='\n')
@@ -137,7 +139,7 @@ class ActionFile:
         if self.form == 'jsonl':
             self._write(json.dumps(key_frame.to_dict(), ensure_ascii=False) + '\n')
         else:
-            self._write(named_rows(key_frame) if self.form == 'csv' else key_frame.ava_rows())
+            self._write(named_rows(key_frame) if self.form == 'csv' else key_frame.ava_rows(self._start))
 
     def _write(self, what) -> None:
         try:

@@ -75,6 +75,25 @@ def test_several_videos_forms_and_no_video(run, videos, tmp_path):
         assert set(ava.timestamp) == {0, 1, 2, 3} and set(ava.videos) == {video.stem}
 
 
+def test_its_detections_evaluate_as_those_of_mim_test(run, load_tool, small_network, toy, tmp_path):
+    from mmengine.config import Config
+    from mmengine.runner import Runner
+    cfg = Config.fromfile(small_network[0])
+    cfg.update(work_dir=str(tmp_path / 'work'), load_from=str(small_network[1]), launcher='none')
+    expected = Runner.from_cfg(cfg).test()['mAP/overall']
+    annotations = toy / 'annotations'
+    error, _ = run('--no-video', '--forms', 'ava', '--det-score-thr', .9, '--timestamp-start', 900,
+                   inputs=[f'{toy}/videos/val_*.mp4'], given=('--boxes', annotations / 'val_proposals.pkl'))
+    assert not error
+    detections = tmp_path / 'all.csv'
+    detections.write_text(''.join(file.read_text() for file in sorted(tmp_path.glob('out/*/detections_ava.csv'))))
+    assert not load_tool('evaluate.py').run(
+        '--ground-truth', annotations / 'val.csv', '--detections', detections, '--label-map',
+        annotations / 'action_list.pbtxt', '--out', tmp_path / 'r.json')
+    assert json.loads((tmp_path / 'r.json').read_text())['mAP'] == pytest.approx(expected, abs=1e-6)
+    assert 0 < expected < 1
+
+
 def test_thresholds_of_the_evaluation(run, tmp_path):
     write_thresholds(tmp_path / 't.json', [dict(id=1, name='stand', threshold=0.), dict(
         id=2, name='crouch', threshold=1.), dict(id=8, name='jump', threshold=None)])
