@@ -223,25 +223,26 @@ class STSSAInferencer:
 
     def _detections(self, window: '_Window', moments: Sequence[Moment]) -> Iterator[Tuple[float, np.ndarray]]:
         for moment in moments:
-            window.reach(moment.frame + 1)
+            window.reach(moment.frame, moment.frame + 1)
             found, = self.detector(window.source.read([moment.frame]))
             yield moment.time, select_people(found, *self.selection)
 
-    def _score(self, source: Source, window: '_Window', moments: Iterable[Moment],
+    def _score(self, source: Source, window: '_Window', moments: Sequence[Moment],
                people: Iterable[Optional[Following]], patience: float, batch: int) -> Iterator[KeyFrameActions]:
         links = PeopleLinks(patience=patience)
         waiting: List[_Waiting] = []
-        for moment, found in zip(moments, people):
+        for place, (moment, found) in enumerate(zip(moments, people)):
             clip = None
             if found is None or len(found.boxes):
-                window.reach(self.clips.window(moment.frame)[1])
+                window.reach(*self.clips.window(moment.frame))
                 clip = self.clips(source, moment.frame, moment.time, None if found is None else found.boxes[:, :4])
             waiting.append(_Waiting(moment, found, clip))
             if len(waiting) == batch or not any(one.clip for one in waiting):
                 yield from self._scored(source, waiting, links)
                 waiting = []
-            first = waiting[0].moment if waiting else moment
-            window.leave(min(first.frame, self.clips.window(moment.frame)[0]), first.time)
+            if place + 1 < len(moments):
+                following = moments[place + 1]
+                window.leave(self.clips.window(following.frame)[0], (waiting[0].moment if waiting else following).time)
         yield from self._scored(source, waiting, links)
 
     def _scored(self, source: Source, waiting: Sequence[_Waiting], links: PeopleLinks) -> Iterator[KeyFrameActions]:
@@ -288,23 +289,26 @@ class STSSAInferencer:
 
 
 class _Window:
-    """Keeps the frames at hand that are still to be read, and decodes each once."""
+    """Keeps the frames at hand that are still to be read, so that each is decoded once; where key frames are far apart,
+    those of the clips alone."""
 
     def __init__(self, source: Source, behind: float) -> None:
         self.source, self._behind = source, behind
+        self._most = WINDOW_BYTES // (3 * source.size[0] * source.size[1])
         self._first = self._end = 0
 
-    def reach(self, end: int) -> None:
-        """Have all frames up to ``end``, and those before that were not left."""
+    def reach(self, first: int, end: int) -> None:
+        """Have the frames ``first`` to ``end - 1``, and those before that were not left."""
         end = min(end, len(self.source))
         if end > self._end:
-            self.source.hold(self._first, end)
+            self.source.hold(self._first if end - self._first <= self._most else max(first, self._first), end)
             self._end = end
 
     def leave(self, frame: int, time: float) -> None:
-        """Nothing before this frame is read again, nor more than the seconds before this time that are held."""
-        held = int(np.searchsorted(self.source.times, time - self._behind))
-        self._first = max(self._first, min(frame, held))
+        """Nothing before this frame is read again, nor before this time less the seconds that are held."""
+        if self._behind:
+            frame = min(frame, int(np.searchsorted(self.source.times, time - self._behind)))
+        self._first = max(self._first, frame)
 
 
 def _read(config: Union[str, Path]) -> Config:

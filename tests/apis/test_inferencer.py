@@ -121,6 +121,21 @@ def test_what_is_held_does_not_grow_with_the_length(inferencer, people, monkeypa
     assert 0 < max(spans) <= 8 + 10 + 4 * 5 + 9  # half a clip, patience, four steps, half a clip
 
 
+@pytest.mark.parametrize('given', [False, True])
+def test_key_frames_far_apart_hold_their_clips_alone(inferencer, given, monkeypatch):
+    spans, hold = [], Source.hold
+    monkeypatch.setattr(Source, 'hold', lambda self, first, end: spans.append(end - first) or hold(self, first, end))
+    monkeypatch.setattr('stssa_mm.apis.inferencer.WINDOW_BYTES', 48 * 64 * 3 * 40)
+    frames = [np.full((48, 64, 3), number % 251, np.uint8) for number in range(500)]
+    options = dict(boxes=dict.fromkeys((0, 20, 40), PEOPLE)) if given else dict(every=20)
+    found = list(inferencer(frames, fps=10, **options))
+    assert [frame.frame for frame in found] == [0, 200, 400] and max(spans) <= 40
+    expected = inferencer(frames, fps=10, boxes=dict.fromkeys((0, 20, 40), PEOPLE))
+    for frame, other in zip(found, expected):
+        for person, again in zip(frame.people, other.people):
+            np.testing.assert_allclose(person.scores, again.scores, atol=1e-6)
+
+
 def test_large_frames_wait_for_fewer_others(inferencer):
     def source(width, height):
         return Source('a', None, np.arange(300) / 30, (width, height))
