@@ -23,7 +23,8 @@ def _advice() -> Iterator[None]:
     try:
         yield
     except BrokenVideoError as error:
-        raise BrokenVideoError(error.path, error.found, REMEDY) from None
+        denied = 'Permission denied' in error.found
+        raise BrokenVideoError(error.path, error.found, 'Ask for the right to read it' if denied else REMEDY) from None
 
 
 class Source:
@@ -203,7 +204,7 @@ def open_source(place: Place, fps: Optional[float] = None) -> Source:
             raise ValueError('frames as arrays need fps, the frames a second')
         return Source(place.name, frames, np.arange(len(place.what)) / fps, place.what[0].shape[1::-1])
     with _advice():
-        if place.what.is_dir():
+        if os.path.isdir(place.what):
             folder = FrameFolder(place.what)
             size = folder.read([0])[0].shape[1::-1]
             return Source(place.name, _Pictures(folder), np.arange(len(folder)) / (fps or FOLDER_FPS), size)

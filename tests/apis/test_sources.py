@@ -1,9 +1,11 @@
+import os
+
 import cv2
 import numpy as np
 import pytest
 from numbered_videos import make_video, number_of
 
-from stssa_mm.apis.sources import find_sources, open_source
+from stssa_mm.apis.sources import Place, find_sources, open_source
 from stssa_mm.video.probe import BrokenVideoError
 
 
@@ -94,3 +96,16 @@ def test_what_is_no_video_is_one_line_without_advice_on_training(tmp_path):
     with pytest.raises(BrokenVideoError, match=r'a\.mp4: .*re-encode') as error:
         open_source(find_sources(tmp_path / 'a.mp4')[0])
     assert 'training' not in str(error.value) and '\n' not in str(error.value)
+
+
+def test_a_file_that_one_may_not_read(tmp_path):
+    path = make_video(tmp_path / 'a.mp4', 5, 10)
+    path.chmod(0)
+    user = os.geteuid()
+    try:
+        if user == 0:
+            os.seteuid(65534)
+        with pytest.raises(BrokenVideoError, match=r'a\.mp4: it cannot be opened \(Permission denied\)\. Ask for'):
+            open_source(Place('a', path))
+    finally:
+        os.seteuid(user)
