@@ -13,7 +13,7 @@ from pathlib import Path
 
 from stssa_mm.apis.events import LOW, MIN_LENGTH
 from stssa_mm.apis.inferencer import SCORE_THR, STSSAInferencer
-from stssa_mm.apis.predict import NAMES, VIDEO, Files, predict_videos
+from stssa_mm.apis.predict import NAMES, Files, predict_videos
 from stssa_mm.people.proposals import SELECTION, Selection
 
 SHOWN = 8  # events that are printed
@@ -103,9 +103,8 @@ def report(done):
     for event in done.events[:SHOWN]:
         print(f'  {event.start:7.1f} s to {event.end:7.1f} s  person {event.person}: {event.action} {event.score:.2f}')
     if len(done.events) > SHOWN:
-        print(f'  ... and {len(done.events) - SHOWN} more in {done.folder}/events')
-    video = f', {VIDEO}' if (done.folder / VIDEO).exists() else ''
-    print(f'written: {done.folder}: detections, events{video}')
+        print(f'  ... and {len(done.events) - SHOWN} more')
+    print(f'written: {done.folder}: {", ".join(done.files)}')
 
 
 if __name__ == '__main__':

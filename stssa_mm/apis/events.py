@@ -141,10 +141,11 @@ def find_events(key_frames: Iterable[KeyFrameActions], thresholds: Mapping[int, 
     """
     finder = EventFinder(thresholds, step, **options)
     found = [event for key_frame in key_frames for event in finder.add(key_frame)] + finder.finish(duration)
-    return sorted(found, key=_order)
+    return sorted(found, key=by_start)
 
 
-def _order(event: Event) -> tuple:
+def by_start(event: Event) -> tuple:
+    """Sorts events."""
     return event.start, event.person, event.action_id
 
 
@@ -153,7 +154,7 @@ def write_events(path: Path, events: Sequence[Event]) -> None:
     path = Path(path)
     if path.suffix not in ('.csv', '.json'):
         raise ValueError(f'{path}: expected events as .csv or .json')
-    rows = [asdict(event) for event in sorted(events, key=_order)]
+    rows = [asdict(event) for event in sorted(events, key=by_start)]
     with whole_file(path) as part, open(part, 'w', newline='', encoding='utf-8') as file:
         if path.suffix == '.json':
             file.write(json.dumps(rows, indent=1, ensure_ascii=False) + '\n')

@@ -2,7 +2,7 @@
 import signal
 import threading
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Iterator, List, NamedTuple, Optional, Sequence
@@ -14,7 +14,7 @@ from stssa_mm.video.probe import BrokenVideoError
 from stssa_mm.video.writer import write_video
 from stssa_mm.visualization.people_video import PeopleDrawer, drawn_frames
 
-from .events import LOW, MIN_LENGTH, Event, EventFinder, write_events
+from .events import LOW, MIN_LENGTH, Event, EventFinder, by_start, write_events
 from .inferencer import Boxes, STSSAInferencer, boxes_by_video, key_moments
 from .sources import Inputs, Place, Source, find_sources, open_source
 
@@ -52,13 +52,15 @@ class Predicted:
         key_frames (int): How many were seen to.
         people (int): How many ids there are.
         events (list[Event]): By their starts.
+        files (list[str]): The names of what was written.
         fault (str): Why the video was not seen to its end; '' if it was.
     """
     video: str
     folder: Path
     key_frames: int
     people: int
-    events: List[Event]
+    events: List[Event] = field(default_factory=list)
+    files: List[str] = field(default_factory=list)
     fault: str = ''
 
 
@@ -136,9 +138,8 @@ class _Video:
                  boxes: Optional[dict], files: Files) -> None:
         self._inferencer, self._place, self._stop = inferencer, place, stop
         self._every, self._boxes, self._files = every, boxes, files
-        self._done = Predicted(place.name, folder, 0, 0, [])
+        self._done = Predicted(place.name, folder, 0, 0)
         self._ids = set()
-        self._ended = False  # all key frames were seen to
 
     def run(self, fps: Optional[float], low: float, min_length: float, progress: bool, options: dict) -> Predicted:
         """See :func:`predict_videos`."""
@@ -154,6 +155,7 @@ class _Video:
             folder.mkdir(parents=True, exist_ok=True)
             files = [stack.enter_context(ActionFile(folder / NAMES[form], form, self._files.timestamp_start))
                      for form in self._files.forms]
+            done.files += [file.path.name for file in files]
             total = len(key_moments(source, self._every) if self._boxes is None else self._boxes)
             bar = stack.enter_context(tqdm(total=total, desc=source.name, unit='key frame', bar_format=BAR,
                                            mininterval=1, disable=not progress))
@@ -167,9 +169,10 @@ class _Video:
             last = source.duration
         done.events += finder.finish(last)
         done.people = len(self._ids)
-        done.events.sort(key=lambda event: (event.start, event.person, event.action_id))
+        done.events.sort(key=by_start)
         for suffix in dict.fromkeys('json' if form == 'jsonl' else 'csv' for form in self._files.forms):
             write_events(folder / f'events.{suffix}', done.events)
+            done.files.append(f'events.{suffix}')
         return done
 
     def _noted(self, key_frames: Iterator[KeyFrameActions], files: Sequence[ActionFile], finder: EventFinder,
@@ -185,16 +188,16 @@ class _Video:
                 yield key_frame
                 if self._stop:
                     return
-            self._ended = True
         except BrokenVideoError as error:
             self._done.fault = str(error)
 
     def _draw(self, source: Source, key_frames: Iterator[KeyFrameActions]) -> None:
         drawer = PeopleDrawer(source.size, self._files.ids)
-        frames = self._readable(drawn_frames(source, key_frames, drawer, lambda: self._ended and not self._stop))
+        frames = self._readable(drawn_frames(source, key_frames, drawer, lambda: self._stop or self._done.fault))
         first = next(frames, None)
         if first is not None:
             write_video(self._done.folder / VIDEO, chain([first], frames), source.fps, 'h264')
+            self._done.files.append(VIDEO)
 
     def _readable(self, frames: Iterator) -> Iterator:
         """The frames up to one that cannot be read."""

@@ -16,6 +16,7 @@ LEAST_FONT = 14  # pixels
 LINES = 4  # actions on a plate
 LONG_NAME = 24  # characters; of a longer name what it has in brackets is left out, and it is cut
 SHOWN_SECONDS = 1.0  # from a key frame its people are shown for so long at most
+STOP = 250  # frames
 OPACITY = 0.88
 Rect = Tuple[int, int, int, int]  # left, top, right, bottom
 
@@ -223,14 +224,15 @@ def people_between(before: Optional[KeyFrameActions], after: Optional[KeyFrameAc
 
 
 def drawn_frames(source, key_frames: Iterable[KeyFrameActions], drawer: PeopleDrawer,
-                 whole: Callable[[], bool] = lambda: True) -> Iterator[np.ndarray]:
+                 stopped: Callable = lambda: False) -> Iterator[np.ndarray]:
     """All frames of a video, drawn as soon as the key frames around them are known.
 
     Args:
         source: The video: ``read(numbers)`` gives frames, ``times`` (N,) when each is shown.
         key_frames (Iterable[KeyFrameActions]): Its key frames, in order.
         drawer (PeopleDrawer): What draws.
-        whole (Callable): Whether the frames behind the last key frame are wanted too. Defaults to yes.
+        stopped (Callable): Whether no more frames are wanted than those up to the last key frame, of which ``STOP``
+            are still drawn at most. Defaults to no.
 
     Yields:
         np.ndarray: RGB of the drawer's size.
@@ -239,6 +241,8 @@ def drawn_frames(source, key_frames: Iterable[KeyFrameActions], drawer: PeopleDr
 
     def draw(end: int, after: Optional[KeyFrameActions]) -> Iterator[np.ndarray]:
         for number in range(drawn, end):
+            if stopped() and (after is None or number - drawn >= STOP):
+                return
             time = float(source.times[number])
             frame, = source.read([number])
             yield drawer.draw(frame, people_between(before, after, time), time)
@@ -246,5 +250,4 @@ def drawn_frames(source, key_frames: Iterable[KeyFrameActions], drawer: PeopleDr
     for key_frame in key_frames:
         yield from draw(key_frame.frame + 1, key_frame)
         before, drawn = key_frame, key_frame.frame + 1
-    if whole():
-        yield from draw(len(source.times), None)
+    yield from draw(len(source.times), None)

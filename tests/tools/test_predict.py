@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import HANGS, REPO
+from numbered_videos import OPEN_GROUPS, make_video, zeroed
 
 from stssa_mm.apis import predict as predict_module
 from stssa_mm.files.annotations import read_detections
@@ -166,7 +167,6 @@ def test_one_broken_video_does_not_stop_the_others(run, videos, wrong, tmp_path)
 
 
 def test_a_video_that_is_damaged_later_leaves_what_came_before(run, tmp_path):
-    from numbered_videos import OPEN_GROUPS, zeroed
     zeroed(OPEN_GROUPS, tmp_path / 'damaged.mp4', 100, 120)
     write_proposals(tmp_path / 'p.csv', {f'damaged,{time / 2}': PEOPLE for time in range(8)})
     error, printed = run(inputs=[tmp_path / 'damaged.mp4'], given=('--boxes', tmp_path / 'p.csv'))
@@ -186,6 +186,13 @@ def test_a_full_disk_is_one_line(run, videos, tmp_path):
         signal.signal(signal.SIGXFSZ, handler)
     assert error.startswith('predict.py: ') and 'video.mp4' in error and '\n' not in error
     assert {file.name for file in (tmp_path / 'out').iterdir()} == {'detections.csv'}
+
+
+def test_key_frames_far_apart_are_drawn_with_all_between(run, tmp_path):
+    make_video(tmp_path / 'long.mp4', 400, 10)
+    write_proposals(tmp_path / 'p.csv', {'long,0001': PEOPLE, 'long,0036': PEOPLE})
+    assert not run(inputs=[tmp_path / 'long.mp4'], given=('--boxes', tmp_path / 'p.csv'))[0]
+    assert len(open_video(tmp_path / 'out' / 'video.mp4')) == 400
 
 
 def test_ctrl_c_leaves_a_playable_video_and_the_rows_so_far(run, videos, tmp_path, monkeypatch):

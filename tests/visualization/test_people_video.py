@@ -144,4 +144,23 @@ def test_every_frame_is_drawn_once_and_in_order():
     assert len(list(frames)) == 19
     assert [time for time, _ in seen] == pytest.approx(np.arange(20) / 10)
     assert [count for _, count in seen] == [1] * 8 + [0] * 12
-    assert len(list(drawn_frames(source, iter([key_frame(.5, person)]), drawer, lambda: False))) == 6
+
+
+def test_one_who_is_asked_to_stop_draws_up_to_the_last_key_frame():
+    source = open_source(find_sources(np.zeros((400, 8, 8, 3), np.uint8))[0], fps=10)
+    drawer, stop = PeopleDrawer((8, 8)), []
+    drawer.draw = lambda frame, people, time: frame
+
+    def count(*key_frames):
+        return len(list(drawn_frames(source, iter(key_frames), drawer, lambda: bool(stop))))
+
+    assert count(key_frame(.5, {})) == 400
+    stop.append(1)
+    assert count(key_frame(.5, {})) == 6
+    assert count(key_frame(39, {})) == 250
+    stop.clear()
+    frames = drawn_frames(source, iter([key_frame(.5, {})]), drawer, lambda: bool(stop))
+    for _ in range(20):
+        next(frames)
+    stop.append(1)
+    assert not list(frames)  # behind the last key frame at once
