@@ -1,12 +1,16 @@
+import shutil
+
+import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
 
-from stssa_mm.apis import STSSAInferencer
+from stssa_mm.apis import STSSAInferencer, find_events
 from stssa_mm.apis.inferencer import key_moments
 from stssa_mm.apis.sources import Source, find_sources, open_source
 from stssa_mm.files.proposals import write_proposals
 from stssa_mm.video.reader import Video, open_video
+from stssa_mm.video.writer import write_video
 
 START = 900  # of the toy set's timestamps
 PEOPLE = np.array([[.1, .2, .3, .9, .8], [.5, .1, .7, .9, .7]])
@@ -152,7 +156,6 @@ def test_the_detector_looks_at_its_own_interval(inferencer, video):
 
 
 def test_arrays_and_folders_give_what_the_video_gives(inferencer, video, tmp_path):
-    import cv2
     frames = open_video(video).read(range(40))
     expected = [person.scores for frame in inferencer(video) for person in frame.people]
     for number, frame in enumerate(frames):
@@ -204,6 +207,19 @@ def test_somebody_has_to_say_who_is_there(small_network, video):
         STSSAInferencer(*small_network, batch_size=0)
 
 
+@pytest.mark.parametrize('count', [1, 2, 3])
+def test_videos_of_a_few_frames(inferencer, count):
+    frames = np.zeros((count, 96, 160, 3), np.uint8)
+    assert [frame.frame for frame in inferencer(frames, every=.1, fps=10)] == list(range(count))
+
+
+def test_events_of_an_inferencer(inferencer, video):
+    low = dict.fromkeys(inferencer.classes, 0.0)
+    events = find_events(inferencer(video, every=1), low, 1, duration=4)
+    assert {(event.person, event.start, event.end) for event in events} == {(0, 0, 3.5), (1, 0, 3.5)}
+    assert len(events) == 2 * 8
+
+
 def test_key_moments_of_odd_times(video):
     source = open_source(find_sources(video)[0])
     assert [moment.frame for moment in key_moments(source, 1.25)] == [0, 13, 25, 38]
@@ -211,8 +227,14 @@ def test_key_moments_of_odd_times(video):
     assert [moment.frame for moment in key_moments(source, 100)] == [0]
 
 
-def test_batches_give_the_map_of_clips_one_by_one(small_network, mim_test):
-    one, scores, _ = mim_test(small_network[0], small_network[1], 1)
-    eight, scores_of_eight, _ = mim_test(small_network[0], small_network[1], 8)
+def test_batches_give_the_map_of_clips_one_by_one(small_network, toy, mim_test, tmp_path):
+    """Also where the clips of a batch differ in size."""
+    shutil.copytree(toy / 'videos', tmp_path / 'videos')
+    large = sorted((tmp_path / 'videos').glob('val_*.mp4'))[1]
+    write_video(large, [cv2.resize(frame, (208, 120)) for frame in open_video(large).read(range(40))], 10)
+    cfg = Config.fromfile(small_network[0])
+    cfg.test_dataloader.dataset.data_prefix.img = str(tmp_path / 'videos')
+    one, scores, _ = mim_test(cfg, small_network[1], 1)
+    eight, scores_of_eight, _ = mim_test(cfg, small_network[1], 8)
     assert eight == pytest.approx(one, abs=1e-4) and 0 < one < 1
-    np.testing.assert_allclose(list(scores_of_eight.values()), [scores[key] for key in scores_of_eight], atol=1e-6)
+    np.testing.assert_allclose(list(scores_of_eight.values()), [scores[key] for key in scores_of_eight], atol=1e-5)

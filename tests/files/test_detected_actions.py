@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -66,3 +67,9 @@ def test_supervision(key_frame):
     assert found.tracker_id.tolist() == [3, 3] and found.data['class_name'].tolist() == ['fall, hard', 'run']
     key_frame.people = []
     assert len(key_frame.to_supervision()) == 0
+
+
+def test_supervision_that_is_not_installed_is_named(key_frame, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'supervision', None)
+    with pytest.raises(ImportError, match='pip install supervision'):
+        key_frame.to_supervision()
