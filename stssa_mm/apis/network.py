@@ -33,6 +33,12 @@ def load_network(cfg: Config, checkpoint: Path, device: str, config: str) -> Tup
         ValueError: If it holds no weights, or those of another network; says which layers differ. If there is no such
             device.
     """
+    for key in ('model.roi_head', 'test_dataloader.dataset'):
+        part = cfg
+        for name in key.split('.'):
+            part = part.get(name) if part is not None else None
+        if part is None:
+            raise ValueError(f'{config}: no {key} in it: expected the config of a spatio-temporal detector')
     try:
         loaded = CheckpointLoader.load_checkpoint(str(checkpoint), map_location='cpu', logger='silent')
     except (EOFError, RuntimeError, UnpicklingError) as error:

@@ -128,7 +128,7 @@ class _Encoder:
         self._stream.width, self._stream.height = size
         self._stream.pix_fmt = 'yuv420p'
         if codec == 'h264':
-            self._stream.options = {'crf': '21', 'preset': 'veryfast'}
+            self._stream.options = {'crf': '21', 'preset': 'superfast'}
         else:
             self._stream.bit_rate = round(4 * size[0] * size[1] * fps)
 
@@ -168,7 +168,7 @@ def _write_frames(path: Path, part: Path, frames: Iterable[np.ndarray], fps: flo
             if frame.shape[1::-1] != size:
                 raise ValueError(f'{path}: frame {count} has {frame.shape[1]} x {frame.shape[0]} pixels, those '
                                  f'before it {size[0]} x {size[1]}: the frames of a video have one size')
-            writer.write(np.ascontiguousarray(frame[..., ::-1]))
+            writer.write(cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2BGR))
             count += 1
     finally:
         if writer is not None:

@@ -83,6 +83,16 @@ def test_a_checkpoint_that_carries_code_is_refused_and_runs_nothing(small_networ
     assert not (tmp_path / 'ran').exists()
 
 
+@pytest.mark.parametrize(('cfg', 'missing'), [
+    ({}, 'model.roi_head'), (dict(model=dict(type='Recognizer3D')), 'model.roi_head'),
+    (dict(model=dict(roi_head=dict())), 'test_dataloader.dataset'),
+    (dict(model=dict(roi_head=dict()), test_dataloader=None), 'test_dataloader.dataset'),
+])
+def test_configs_of_something_else(cfg, missing, small_network):
+    with pytest.raises(ValueError, match=f'a.py: no {missing} in it: expected the config of a spatio-temporal detector'):
+        load_network(Config(cfg), small_network[1], 'cpu', 'a.py')
+
+
 def config(label_file, **dataset):
     return Config(dict(test_dataloader=dict(dataset=dict(pipeline=[], label_file=label_file, **dataset))))
 
