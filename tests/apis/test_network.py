@@ -89,7 +89,7 @@ def test_a_checkpoint_that_carries_code_is_refused_and_runs_nothing(small_networ
     (dict(model=dict(roi_head=dict()), test_dataloader=None), 'test_dataloader.dataset'),
 ])
 def test_configs_of_something_else(cfg, missing, small_network):
-    with pytest.raises(ValueError, match=f'a.py: no {missing} in it: expected the config of a spatio-temporal detector'):
+    with pytest.raises(ValueError, match=f'a.py: no {missing} in it: expected the config of a'):
         load_network(Config(cfg), small_network[1], 'cpu', 'a.py')
 
 
