@@ -339,7 +339,7 @@ def boxes_by_video(boxes: Boxes, names: Sequence[str],
     if isinstance(boxes, (str, Path)):
         found: Dict[str, dict] = {}
         for key, array in read_proposals(boxes).items():
-            video, time = split_key(key)
+            video, time, *_ = split_key(key)
             found.setdefault(video, {})[round(time - timestamp_start, DIGITS)] = array
     elif all(isinstance(key, str) for key in boxes):
         found = dict(boxes)

@@ -47,6 +47,8 @@ class STSSAAVADataset(AVADataset):
     without effect. The samples are those of :class:`AVADataset`, but for this:
 
     - Two people with the same box and different ids stay two.
+    - ``metainfo`` names the classes, and checkpoints carry it: ``classes``, a name for each score but the background's
+      ('' for an id that the label map lacks), and ``class_ids``.
     - Rows without a person id (7 columns): a person is then a box.
     - Key frames with nobody, rows of two columns: in testing kept, without ground truth; in training left out, see
       ``keep_empty``. The same for key frames on which ``custom_classes`` leave nobody.
@@ -56,8 +58,6 @@ class STSSAAVADataset(AVADataset):
     - Each video may have its own start, length and rate: ``video_info``.
     - Videos of any extension: ``video_suffix``. Frames of any name: ``filename_tmpl``.
     - With ``multilabel=False`` a person has one label, or there is an error.
-    - ``metainfo`` names the classes, and checkpoints carry it: ``classes``, a name for each score but the background's
-      ('' for an id that the label map lacks), and ``class_ids``.
     - In testing a dataset may go without ground truth: ``ann_file`` is None, and the key frames are those of the
       proposal file, or it is a list of key frames ("video,timestamp"). ``gt_bboxes`` are (0, 4) then, as the
       transforms move proposals only beside ground truth.
@@ -126,7 +126,6 @@ class STSSAAVADataset(AVADataset):
             np.ndarray: (F,) the numbers of the key frames.
         """
         self._check_arguments()
-        self._metainfo.update(self._classes())
         proposals = read_proposals(self.proposal_file) if self.proposal_file else None
         rows = read_annotations(self.ann_file) if self.ann_file else _without_ground_truth(proposals)
         for note in rows.notes:
@@ -152,6 +151,7 @@ class STSSAAVADataset(AVADataset):
                 if isinstance(file, Exception):
                     raise file
                 self._files[video] = str(file)
+        self._metainfo.update(self._classes())
         return np.array(frames)
 
     def filter_data(self) -> np.ndarray:
@@ -255,14 +255,6 @@ class STSSAAVADataset(AVADataset):
                 raise ValueError(f'dataset.num_classes={self.num_classes}: expected {len(ids) + 1}, the custom_classes '
                                  '+ 1')
 
-    def _classes(self) -> dict:
-        """``classes`` and ``class_ids`` of the scores; nothing without a label map."""
-        if not self.label_file:
-            return {}
-        names = read_label_map(self.label_file)
-        ids = tuple(self.custom_classes[1:] if self.custom_classes is not None else range(1, self.num_classes))
-        return dict(classes=tuple(names.get(label, '') for label in ids), class_ids=ids)
-
     def _score_index(self, rows: Rows) -> np.ndarray:
         """(N,) the index of the score of each row's label, -1 where the class is not used."""
         if self.custom_classes is not None:
@@ -334,6 +326,14 @@ class STSSAAVADataset(AVADataset):
             labels = np.zeros((len(boxes), 1), np.int64)
             labels[person, 0] = label
         return dict(gt_bboxes=boxes, gt_labels=labels, entity_ids=self.key_frames.person[people].copy())
+
+    def _classes(self) -> dict:
+        """``classes`` and ``class_ids`` of the scores; nothing without a label map."""
+        if not self.label_file:
+            return {}
+        names = read_label_map(self.label_file)
+        ids = tuple(self.custom_classes[1:] if self.custom_classes is not None else range(1, self.num_classes))
+        return dict(classes=tuple(names.get(label, '') for label in ids), class_ids=ids)
 
     def seed_samples(self, seed: int, epoch: int) -> None:
         """From now on draw a sample's random numbers from the seed, the epoch and the sample's index.

@@ -17,7 +17,6 @@ from .probe import BrokenVideoError, open_container, reason_of
 from .reader import open_video
 
 FPS = 30  # of cut videos and of frames
-CODECS = {'mpeg4': 'mpeg4', 'h264': 'libx264'}
 
 
 class VideoError(ValueError):
@@ -117,6 +116,9 @@ def frames_fault(folder: Path, window: Window) -> Optional[str]:
     if not all((folder / f'img_{number:05d}.jpg').exists() for number in (1, count)):
         return f'does not count its frames from img_00001.jpg to img_{count:05d}.jpg'
     return None
+
+
+CODECS = {'mpeg4': 'mpeg4', 'h264': 'libx264'}
 
 
 class _Encoder:
