@@ -41,17 +41,18 @@ class PeopleLinks:
         return own
 
 
-def link_people(frames: Sequence[np.ndarray], least_iou: float = LEAST_IOU) -> List[List[int]]:
+def link_people(frames: Sequence[np.ndarray], least_iou: float = LEAST_IOU, patience: int = 0) -> List[List[int]]:
     """Give the people of a video numbers, from a key frame to the next.
 
     Args:
         frames (Sequence[np.ndarray]): Boxes (n, 4) of each key frame, in order.
         least_iou (float): A pair with less is two people. Defaults to 0.3.
+        patience (int): Key frames on which a person may be missed and keeps the number. Defaults to 0.
 
     Returns:
         list[list[int]]: A number for each box, from 0.
     """
-    links = PeopleLinks(least_iou)
+    links = PeopleLinks(least_iou, patience + 1)
     return [links.update(time, boxes) for time, boxes in enumerate(frames)]
 
 

@@ -34,6 +34,11 @@ def test_linking_agrees_with_moments_one_by_one():
     assert link_people(frames) == [[0, 1], [1], [2, 1]]
 
 
+def test_key_frames_on_which_somebody_may_be_missed():
+    frames = [np.array([LEFT[:4]]), np.zeros((0, 4)), np.zeros((0, 4)), np.array([LEFT[:4]])]
+    assert [link_people(frames, patience=patience)[3] for patience in (0, 1, 2)] == [[1], [1], [0]]
+
+
 def test_boxes_at_detections_are_the_detected_ones_and_between_them_lie_between():
     found = list(follow_people([(0, boxes([0, 0, .2, .5, .9])), (2, boxes([.1, 0, .3, .5, .5]))], [0, .5, 1, 2], 2))
     assert [list(one.numbers) for one in found] == [[0]] * 4
