@@ -10,6 +10,14 @@ def boxes(*rows):
     return np.array(rows, float).reshape(-1, 5)
 
 
+def test_people_are_linked_over_time():
+    left, right = [0, 0, .2, .5], [.5, 0, .7, .5]
+    moved = [.05, 0, .25, .5]
+    frames = [np.array([left, right]), np.array([right, moved]), np.zeros((0, 4)), np.array([left])]
+    assert link_people(frames) == [[0, 1], [1, 0], [], [2]]
+    assert link_people([]) == []
+
+
 def test_a_person_keeps_the_number_for_as_long_as_patience_lasts():
     for patience, expected in ((0, 1), (1, 1), (2, 0), (9, 0)):
         links = PeopleLinks(patience=patience)
