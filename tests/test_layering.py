@@ -49,6 +49,11 @@ def test_formats_of_files_need_no_torch(file):
     assert not outside(file, 'numpy', 'pandas', 'supervision', 'stssa_mm.files')
 
 
+@pytest.mark.parametrize('file', files('apis', '__init__', 'events'), ids=lambda file: file.stem)
+def test_results_need_no_torch(file):
+    assert not outside(file, 'numpy', 'stssa_mm.files', 'stssa_mm.apis')
+
+
 @pytest.mark.parametrize('file', files('video'), ids=lambda file: file.stem)
 def test_video_knows_of_videos_only(file):
     assert not outside(file, 'av', 'cv2', 'numpy', 'imageio_ffmpeg', 'stssa_mm.video', 'stssa_mm.files.whole_file')
