@@ -188,7 +188,11 @@ class STSSAInferencer:
         """
         self._check(every, detect_every, patience, boxes)
         moments = key_moments(source, every) if boxes is None else _given_moments(source, boxes)
-        window = _Window(source, hold)
+        step = max((source.times[-1] - source.times[0]) / len(moments), 1 / source.fps) if moments else 1
+        ahead = patience + max(step, detect_every or 0)
+        window = _Window(source, hold, max(_room(source), self._at_hand(source, min(step, 1), min(ahead, 2), hold)))
+        batch = sum(self._at_hand(source, step, ahead, hold, clips) <= _room(source)
+                    for clips in range(1, self.batch_size + 1))
         if boxes is not None:
             given = [(time, self._given(boxes[time], f'{source.name}: boxes at {time:g} s')) for time in sorted(boxes)]
             people = follow_people(given, [time for time, _ in given], 0)
@@ -197,14 +201,15 @@ class STSSAInferencer:
             people = follow_people(self._detections(window, grid), (moment.time for moment in moments), patience)
         else:
             people = (None for _ in moments)
-        step = max((source.times[-1] - source.times[0]) / max(len(moments), 1), 1 / source.fps)
-        return self._score(source, window, moments, people, patience, self._batch(source, step, patience))
+        return self._score(source, window, moments, people, patience, max(batch, 1))
 
-    def _batch(self, source: Source, step: float, patience: float) -> int:
-        """How many clips wait for each other, so that the frames at hand stay within bounds."""
-        clip = self.clips.before + max(self.clips.behind, (step + patience) * source.fps)
-        room = WINDOW_BYTES / (3 * source.size[0] * source.size[1]) - clip
-        return int(np.clip(room / (step * source.fps), 1, self.batch_size))
+    def holds(self, source: Source, every: float, patience: float = 1) -> bool:
+        """Whether the frames from a key frame before the last yielded one on may be held, within ``WINDOW_BYTES``."""
+        return self._at_hand(source, every, every + patience, 2 * every) <= _room(source)
+
+    def _at_hand(self, source: Source, step: float, ahead: float, hold: float, clips: int = 1) -> float:
+        """How many frames are at hand, where so many clips wait for each other; the others in seconds."""
+        return self.clips.before + max(self.clips.behind, ahead * source.fps) + (hold + clips * step) * source.fps
 
     def _given(self, boxes: np.ndarray, where: str) -> np.ndarray:
         """A user's boxes (n, 5), nan where there is no score; ``where`` is what errors call them."""
@@ -292,9 +297,8 @@ class _Window:
     """Keeps the frames at hand that are still to be read, so that each is decoded once; where key frames are far apart,
     those of the clips alone."""
 
-    def __init__(self, source: Source, behind: float) -> None:
-        self.source, self._behind = source, behind
-        self._most = WINDOW_BYTES // (3 * source.size[0] * source.size[1])
+    def __init__(self, source: Source, behind: float, most: float) -> None:
+        self.source, self._behind, self._most = source, behind, most
         self._first = self._end = 0
 
     def reach(self, first: int, end: int) -> None:
@@ -309,6 +313,11 @@ class _Window:
         if self._behind:
             frame = min(frame, int(np.searchsorted(self.source.times, time - self._behind)))
         self._first = max(self._first, frame)
+
+
+def _room(source: Source) -> float:
+    """How many of a video's frames may be at hand."""
+    return WINDOW_BYTES / (3 * source.size[0] * source.size[1])
 
 
 def _read(config: Union[str, Path]) -> Config:

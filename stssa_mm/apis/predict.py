@@ -159,10 +159,12 @@ class _Video:
             total = len(key_moments(source, self._every) if self._boxes is None else self._boxes)
             bar = stack.enter_context(tqdm(total=total, desc=source.name, unit='key frame', bar_format=BAR,
                                            mininterval=1, disable=not progress))
-            key_frames = self._inferencer.predict(source, self._every, self._boxes, hold=2 * step, **options)
+            # Large frames, or many of them from a key frame to the next, are decoded again to be drawn.
+            held = self._files.video and self._inferencer.holds(source, step)
+            key_frames = self._inferencer.predict(source, self._every, self._boxes, hold=2 * step * held, **options)
             noted = self._noted(key_frames, files, finder, bar)
             if self._files.video:
-                self._draw(source, noted)
+                self._draw(source if held else stack.enter_context(closing(open_source(self._place, fps))), noted)
             else:
                 for _ in noted:
                     pass

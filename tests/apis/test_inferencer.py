@@ -140,11 +140,17 @@ def test_key_frames_far_apart_hold_their_clips_alone(inferencer, given, monkeypa
             np.testing.assert_allclose(person.scores, again.scores, atol=1e-6)
 
 
-def test_large_frames_wait_for_fewer_others(inferencer):
-    def source(width, height):
-        return Source('a', None, np.arange(300) / 30, (width, height))
+def test_large_frames_wait_for_fewer_others(inferencer, monkeypatch):
+    batches = []
+    monkeypatch.setattr(inferencer, '_score', lambda *args: batches.append(args[-1]))
 
-    assert [inferencer._batch(source(*size), .5, 1) for size in ((640, 360), (1920, 1080), (3840, 2160))] == [4, 4, 1]
+    def holds(width, height, fps=30):
+        source = Source('a', None, np.arange(300) / fps, (width, height))
+        inferencer.predict(source)
+        return inferencer.holds(source, .5)
+
+    assert [holds(640, 360), holds(1920, 1080), holds(3840, 2160), holds(1920, 1080, 120)] == [True, True, False, False]
+    assert batches == [4, 4, 1, 1]
 
 
 def test_the_detector_looks_at_its_own_interval(inferencer, video):

@@ -17,7 +17,7 @@ from stssa_mm.apis import predict as predict_module
 from stssa_mm.files.annotations import read_detections
 from stssa_mm.files.proposals import write_proposals
 from stssa_mm.files.thresholds import write_thresholds
-from stssa_mm.video.reader import open_video
+from stssa_mm.video.reader import Video, open_video
 
 PEOPLE = np.array([[.1, .2, .3, .9, .8], [.5, .1, .7, .9, .7]])
 
@@ -186,6 +186,21 @@ def test_a_full_disk_is_one_line(run, videos, tmp_path):
         signal.signal(signal.SIGXFSZ, handler)
     assert error.startswith('predict.py: ') and 'video.mp4' in error and '\n' not in error
     assert {file.name for file in (tmp_path / 'out').iterdir()} == {'detections.csv'}
+
+
+@pytest.mark.parametrize(('room', 'passes'), [(2**30, 1), (96 * 160 * 3 * 8, 2)], ids=['small', 'large'])
+def test_frames_are_decoded_once_or_to_be_drawn_again(run, videos, tmp_path, monkeypatch, room, passes):
+    """Also with a detector that looks ahead."""
+    taken, take = [], Video._take
+    monkeypatch.setattr(Video, '_take', lambda self: taken.append(self._next) or take(self))
+    monkeypatch.setattr('stssa_mm.apis.inferencer.WINDOW_BYTES', room)
+    monkeypatch.setattr('stssa_mm.apis.inferencer.open_person_detector',
+                        lambda *_: lambda frames: [PEOPLE] * len(frames))
+    assert not run(given=('--detector', 'any.onnx'))[0]
+    assert sorted(taken) == sorted([*range(40)] * passes)
+    frames = open_video(tmp_path / 'out' / 'video.mp4').read(range(0, 40, 13))
+    for frame, own in zip(frames, open_video(videos[0]).read(range(0, 40, 13))):
+        assert np.abs(frame[380, 500:].astype(int) - own[95, 125:].repeat(4, 0).astype(int)).mean() < 15
 
 
 def test_key_frames_far_apart_are_drawn_with_all_between(run, tmp_path):
