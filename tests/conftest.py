@@ -76,6 +76,38 @@ test_dataloader = dict(dataset=dict(label_file='/nowhere/labels.pbtxt'))
     return folder / 'thin.py', folder / 'weights.pth'
 
 
+@pytest.fixture(scope='session')
+def small_network(tmp_path_factory, toy):
+    """A thin child of the toy set's config that reads the small toy set, and a checkpoint of it with random weights,
+    as training writes it."""
+    from mmengine.config import Config
+    from mmengine.registry import MODELS, DefaultScope
+
+    import stssa_mm  # noqa: F401  (registers the model)
+    folder, annotations = tmp_path_factory.mktemp('network'), toy / 'annotations'
+    (folder / 'thin.py').write_text(f"""_base_ = '{REPO}/configs/stssa_toy.py'
+model = dict(
+    backbone=dict(base_channels=4),
+    roi_head=dict(shared_head=dict(in_channels=32, dims=16), bbox_head=dict(in_channels=16)))
+files = dict(
+    ann_file='{annotations}/val.csv', exclude_file=None, label_file='{annotations}/action_list.pbtxt')
+val_dataloader = dict(num_workers=0, persistent_workers=False, dataset=dict(
+    proposal_file='{annotations}/val_proposals.pkl', data_prefix=dict(img='{toy}/videos'), **files))
+test_dataloader = val_dataloader
+val_evaluator = files
+test_evaluator = val_evaluator
+""")
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        model = MODELS.build(Config.fromfile(folder / 'thin.py').model)
+    model.init_weights()
+    torch.nn.init.normal_(model.roi_head.bbox_head.fc_cls.weight, std=2)  # scores that differ between people
+    names = [line.split('"')[1] for line in (annotations / 'action_list.pbtxt').read_text().splitlines() if '"' in line]
+    torch.save(dict(state_dict=model.state_dict(), meta=dict(dataset_meta=dict(
+        classes=tuple(names), class_ids=tuple(range(1, len(names) + 1))))), folder / 'weights.pth')
+    return folder / 'thin.py', folder / 'weights.pth'
+
+
 @pytest.fixture
 def key_frames(tmp_path, toy):
     """A list of the first five key frames of the toy set's validation videos."""

@@ -59,15 +59,21 @@ def test_average_precision_and_boxes_import_numpy_only(file):
     assert not outside(file, 'numpy')
 
 
-@pytest.mark.parametrize('file', files('evaluation', 'comparison', 'frame_map', 'result', 'tubes', 'video_map'),
-                         ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    'file', files('evaluation', 'best_f1', 'comparison', 'frame_map', 'result', 'tubes', 'video_map'),
+    ids=lambda file: file.stem)
 def test_computation_of_ap_imports_numpy_and_its_own_files_only(file):
     assert not outside(file, 'numpy', 'stssa_mm.evaluation', 'stssa_mm.files')
 
 
 @pytest.mark.parametrize('file', files('files'), ids=lambda file: file.stem)
 def test_formats_of_files_need_no_torch(file):
-    assert not outside(file, 'numpy', 'pandas', 'stssa_mm.files')
+    assert not outside(file, 'numpy', 'pandas', 'supervision', 'stssa_mm.files')
+
+
+@pytest.mark.parametrize('file', files('apis', '__init__', 'events'), ids=lambda file: file.stem)
+def test_results_need_no_torch(file):
+    assert not outside(file, 'numpy', 'stssa_mm.files', 'stssa_mm.apis')
 
 
 @pytest.mark.parametrize('file', files('video'), ids=lambda file: file.stem)

@@ -15,8 +15,10 @@ from pathlib import Path
 
 from stssa_mm.evaluation.ava import evaluate_files, group_means, video_map_of_files
 from stssa_mm.evaluation.ava_metric import result_line, result_table
+from stssa_mm.evaluation.best_f1 import best_f1
 from stssa_mm.evaluation.frame_map import RULES
 from stssa_mm.evaluation.video_map import AP_FORMS
+from stssa_mm.files.thresholds import write_thresholds
 from stssa_mm.files.whole_file import check_outputs
 from stssa_mm.visualization.curves import write_curves
 
@@ -35,6 +37,9 @@ def main():
                         'beside it, for tools/compare_runs.py')
     parser.add_argument('--curves', type=Path, metavar='C.csv',
                         help='write the precision-recall curves, and a picture of them beside it (png)')
+    parser.add_argument('--thresholds', type=Path, metavar='T.json',
+                        help='write for each class the score of the best F1 at the first IoU, for tools/predict.py: '
+                        'take validation data, no test data')
     parser.add_argument('--tubes', type=int, metavar='STEP',
                         help='also give video-mAP over linked tubes; STEP: from one key frame to the next (JHMDB: 1)')
     parser.add_argument('--tube-min-length', type=int, metavar='N',
@@ -53,7 +58,7 @@ def main():
     options = dict(dict(step=args.tubes, min_length=1, nms=None, ap_form='area'), **given)
     if args.tubes is not None and args.tubes < 1:
         parser.error(f'--tubes {args.tubes}: expected 1 or more')
-    for option, suffix in (('out', '.json'), ('curves', '.csv')):
+    for option, suffix in (('out', '.json'), ('curves', '.csv'), ('thresholds', '.json')):
         path = getattr(args, option)
         if path and path.suffix != suffix:
             parser.error(f'--{option} {path}: expected a name that ends in {suffix}')
@@ -83,6 +88,13 @@ def main():
         if args.out:
             result.save(args.out, **(dict(tubes.summary(), tubes=options) if tubes else {}))
             print(f'written: {args.out}')
+        if args.thresholds:
+            rows = best_f1(result)
+            write_thresholds(args.thresholds, rows, criterion='best F1', iou=args.iou[0],
+                             detections=str(args.detections))
+            without = sum(row['threshold'] is None for row in rows)
+            print(f'written: {args.thresholds}'
+                  + (f' ({without} classes without a right detection have no threshold)' if without else ''))
         if args.curves:
             print(f'written: {", ".join(map(str, write_curves(result, args.curves)))}')
     except OSError as error:

@@ -49,6 +49,8 @@ class STSSAAVADataset(AVADataset):
     without effect. The samples are those of :class:`AVADataset`, but for this:
 
     - Two people with the same box and different ids stay two.
+    - ``metainfo`` names the classes, and checkpoints carry it: ``classes``, a name for each score but the background's
+      ('' for an id that the label map lacks), and ``class_ids``.
     - Rows without a person id (7 columns): a person is then a box.
     - Key frames with nobody, rows of two columns: in testing kept, without ground truth; in training left out, see
       ``keep_empty``. The same for key frames on which ``custom_classes`` leave nobody.
@@ -159,6 +161,7 @@ class STSSAAVADataset(AVADataset):
                 if isinstance(file, Exception):
                     raise file
                 self._files[video] = str(file)
+        self._metainfo.update(self._classes())
         return np.array(frames)
 
     def filter_data(self) -> np.ndarray:
@@ -342,6 +345,14 @@ class STSSAAVADataset(AVADataset):
             labels = np.zeros((len(boxes), 1), np.int64)
             labels[person, 0] = label
         return dict(gt_bboxes=boxes, gt_labels=labels, entity_ids=self.key_frames.person[people].copy())
+
+    def _classes(self) -> dict:
+        """``classes`` and ``class_ids`` of the scores; nothing without a label map."""
+        if not self.label_file:
+            return {}
+        names = read_label_map(self.label_file)
+        ids = tuple(self.custom_classes[1:] if self.custom_classes is not None else range(1, self.num_classes))
+        return dict(classes=tuple(names.get(label, '') for label in ids), class_ids=ids)
 
     def seed_samples(self, seed: int, epoch: int) -> None:
         """From now on draw a sample's random numbers from the seed, the epoch and the sample's index.

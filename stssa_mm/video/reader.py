@@ -127,6 +127,17 @@ class Video:
                 self._cache.put((self.version, number), found[number])
         return [found[number].copy() for number in numbers]
 
+    def hold(self, first: int, end: int) -> None:
+        """Decode the frames ``first`` to ``end - 1`` and keep them for :meth:`read`, in the order of the video.
+
+        The kept frames may take as much memory as these do in RGB, if that is more than before.
+        """
+        numbers = range(max(first, 0), min(end, len(self)))
+        self._cache.max_bytes = max(self._cache.max_bytes, len(numbers) * 3 * self.size[0] * self.size[1])
+        missing = [number for number in numbers if self._cache.get((self.version, number)) is None]
+        for number, frame in self._decode(missing, len(self)):
+            self._cache.put((self.version, number), frame)
+
     def check(self, numbers: Optional[Sequence[int]] = None) -> None:
         """Decode frames, all by default, and keep none. Raises BrokenVideoError if one of them cannot be decoded."""
         for _ in self._decode(range(len(self)) if numbers is None else numbers, len(self)):

@@ -15,7 +15,7 @@ import numpy as np
 
 from stssa_mm.files.whole_file import whole_file
 
-from .probe import ONE_FILE, BrokenVideoError, open_container
+from .probe import ONE_FILE, BrokenVideoError, open_container, reason_of
 from .reader import open_video
 
 FPS = 30  # of cut videos and of frames
@@ -123,15 +123,21 @@ def frames_fault(folder: Path, window: Window) -> Optional[str]:
     return None
 
 
-class _OddSizes:
-    """What :class:`cv2.VideoWriter` is for even sizes; it leaves out the last row or column of others."""
+CODECS = {'mpeg4': 'mpeg4', 'h264': 'libx264'}
 
-    def __init__(self, path: Path, size: Tuple[int, int], fps: float) -> None:
-        self._container = av.open(os.path.abspath(path), 'w', format='mp4')
-        self._stream = self._container.add_stream('mpeg4', rate=Fraction(fps).limit_denominator(1001))
+
+class _Encoder:
+    """What :class:`cv2.VideoWriter` is for MPEG-4 of even sizes; it leaves out the last row or column of others."""
+
+    def __init__(self, path: Path, size: Tuple[int, int], fps: float, codec: str) -> None:
+        self._container = av.open(os.path.abspath(path), 'w', format='mp4', options={'movflags': '+faststart'})
+        self._stream = self._container.add_stream(CODECS[codec], rate=Fraction(fps).limit_denominator(1001))
         self._stream.width, self._stream.height = size
         self._stream.pix_fmt = 'yuv420p'
-        self._stream.bit_rate = round(4 * size[0] * size[1] * fps)
+        if codec == 'h264':
+            self._stream.options = {'crf': '21', 'preset': 'superfast'}
+        else:
+            self._stream.bit_rate = round(4 * size[0] * size[1] * fps)
 
     def write(self, frame: np.ndarray) -> None:
         """Write a frame (H, W, 3), BGR."""
@@ -139,45 +145,66 @@ class _OddSizes:
 
     def release(self) -> None:
         """Write what is left, and close the file."""
-        self._container.mux(self._stream.encode())
-        self._container.close()
+        try:
+            self._container.mux(self._stream.encode())
+        finally:
+            self._container.close()
 
 
-def _writer(path: Path, size: Tuple[int, int], fps: float) -> Union[cv2.VideoWriter, _OddSizes, None]:
+def _writer(path: Path, size: Tuple[int, int], fps: float, codec: str) -> Union[cv2.VideoWriter, _Encoder, None]:
     """What writes frames of a size, or None if the file cannot be written."""
-    if size[0] % 2 or size[1] % 2:
-        return _OddSizes(path, size, fps)
+    if codec == 'h264' or size[0] % 2 or size[1] % 2:
+        return _Encoder(path, size, fps, codec)
     # By FFmpeg alone: OpenCV's other writers take % for a pattern of pictures.
     writer = cv2.VideoWriter(os.path.abspath(path), cv2.CAP_FFMPEG, cv2.VideoWriter_fourcc(*'mp4v'), fps, size)
     return writer if writer.isOpened() else None
 
 
-def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> None:
-    """An mp4 (MPEG-4) of RGB frames (H, W, 3).
+def _write_frames(path: Path, part: Path, frames: Iterable[np.ndarray], fps: float, codec: str) -> int:
+    """Write frames to a file that will be ``path``. Returns how many there were."""
+    writer, count = None, 0
+    try:
+        for frame in frames:
+            if writer is None:
+                size = frame.shape[1::-1]
+                if codec == 'h264' and (size[0] % 2 or size[1] % 2):
+                    raise ValueError(f'{path}: {size[0]} x {size[1]} pixels: expected even sizes for H.264')
+                writer = _writer(part, size, fps, codec)
+                if writer is None:
+                    raise OSError(f'{path}: cannot write a video of {size[0]} x {size[1]} pixels: is the disk '
+                                  'writable?')
+            if frame.shape[1::-1] != size:
+                raise ValueError(f'{path}: frame {count} has {frame.shape[1]} x {frame.shape[0]} pixels, those '
+                                 f'before it {size[0]} x {size[1]}: the frames of a video have one size')
+            writer.write(cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2BGR))
+            count += 1
+    finally:
+        if writer is not None:
+            writer.release()
+    return count
+
+
+def write_video(path: Path, frames: Iterable[np.ndarray], fps: float, codec: str = 'mpeg4') -> None:
+    """An mp4 of RGB frames (H, W, 3).
+
+    Args:
+        path (Path): The file.
+        frames (Iterable[np.ndarray]): The frames, uint8.
+        fps (float): Frames a second.
+        codec (str): ``'mpeg4'``, or ``'h264'``, which browsers play, for frames of even sizes. Defaults to ``'mpeg4'``.
 
     Raises:
         OSError: If the file cannot be written.
-        ValueError: If there are no frames, or they differ in size.
+        ValueError: If there are no frames, or they differ in size, or the codec cannot have their size.
     """
+    if codec not in CODECS:
+        raise ValueError(f'codec={codec!r}: expected one of {tuple(CODECS)}')
     path = Path(path)
     with whole_file(path) as part:
-        writer, count = None, 0
         try:
-            for frame in frames:
-                if writer is None:
-                    size = frame.shape[1::-1]
-                    writer = _writer(part, size, fps)
-                    if writer is None:
-                        raise OSError(f'{path}: cannot write a video of {size[0]} x {size[1]} pixels: is the disk '
-                                      'writable?')
-                if frame.shape[1::-1] != size:
-                    raise ValueError(f'{path}: frame {count} has {frame.shape[1]} x {frame.shape[0]} pixels, those '
-                                     f'before it {size[0]} x {size[1]}: the frames of a video have one size')
-                writer.write(np.ascontiguousarray(frame[..., ::-1]))
-                count += 1
-        finally:
-            if writer is not None:
-                writer.release()
+            count = _write_frames(path, part, frames, fps, codec)
+        except av.error.FFmpegError as error:
+            raise OSError(f'{path}: the video cannot be written ({reason_of(error)}): is the disk full?') from None
         if not count:
             raise ValueError(f'{path}: a video needs at least one frame')
         try:

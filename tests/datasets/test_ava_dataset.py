@@ -39,6 +39,17 @@ def test_is_found_by_its_bare_name():
     assert DATASETS.get('STSSAAVADataset') is STSSAAVADataset
 
 
+def test_metainfo_names_the_classes_of_the_scores(toy, tmp_path):
+    assert dataset(toy).metainfo == dict(
+        classes=('stand', 'crouch', 'wave slowly', 'wave fast', 'kick', 'reach to a person', 'reach away from people',
+                 'jump'), class_ids=(1, 2, 3, 4, 5, 6, 7, 8))
+    some = dataset(toy, custom_classes=[8, 2], num_classes=3).metainfo
+    assert some == dict(classes=('jump', 'crouch'), class_ids=(8, 2))
+    (tmp_path / 'labels.pbtxt').write_text('item { name: "jump" id: 8 }\n')
+    assert dataset(toy, label_file=str(tmp_path / 'labels.pbtxt')).metainfo['classes'] == ('', ) * 7 + ('jump', )
+    assert dataset(toy, label_file=None).metainfo == {}
+
+
 def test_videos_are_found_by_id_and_suffix(toy):
     from pathlib import Path
     files = {sample['filename'] for sample in map(dataset(toy).get_data_info, range(5))}

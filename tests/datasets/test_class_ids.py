@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from stssa_mm.datasets import STSSAAVADataset
-from stssa_mm.evaluation import STSSAAVAMetric
+from stssa_mm.evaluation.ava_metric import STSSAAVAMetric
 
 BILLION = 1_000_000_000
 

@@ -34,6 +34,8 @@ def test_train_writes_log_and_checkpoints(trained):
     assert len(logged(trained, 'mAP/overall')) == 2
     assert 0 <= logged(trained, 'mAP/kick')[-1] <= 1
     assert not list(REPO.glob('AVA_*_result.csv'))
+    meta = torch.load(trained / 'epoch_2.pth', weights_only=True)['meta']['dataset_meta']
+    assert meta['classes'][:2] == ('stand', 'crouch') and meta['class_ids'] == tuple(range(1, 9))
 
 
 def test_test_gives_the_validation_metrics(trained, mim, toy, tmp_path):

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 from conftest import REPO
 
+from stssa_mm.files.thresholds import read_thresholds
+
 DATA = REPO / 'tests' / 'evaluation' / 'data'
 
 
@@ -33,6 +35,17 @@ def test_table_result_and_curves(run, tmp_path, capsys):
     lines = (tmp_path / 'c.csv').read_text().splitlines()
     assert lines[0] == 'id,name,score,recall,precision' and len(lines) == 31
     assert (tmp_path / 'c.png').stat().st_size > 10_000
+
+
+def test_thresholds_of_the_best_f1(run, tmp_path, capsys):
+    assert not run('--detections', DATA / 'pred.csv', '--thresholds', tmp_path / 't.json')
+    rows = json.loads((tmp_path / 't.json').read_text())['thresholds']
+    assert [row['name'] for row in rows] == ['action1', 'action2', 'action3']
+    thresholds = read_thresholds(tmp_path / 't.json')
+    assert thresholds == {row['name']: row['threshold'] for row in rows if row['f1']} and 'action1' in thresholds
+    assert 'action2' not in thresholds  # its AP is 0
+    assert '1 classes without a right detection have no threshold' in capsys.readouterr().out
+    assert run('--detections', DATA / 'pred.csv', '--thresholds', tmp_path / 't.csv') == 2
 
 
 def test_malformed_row_is_one_line(run, tmp_path):

@@ -315,3 +315,22 @@ def test_an_hour_takes_bounded_memory(tmp_path, made):
 
 def test_numbers_survive_compression():
     assert [number_of(frame) for frame in numbered_frames(150)] == list(range(150))
+
+
+def test_what_is_held_is_decoded_once_whatever_it_takes(path, decoded):
+    video = open_video(path)
+    video._cache.max_bytes = 2 * FRAME_BYTES
+    for first in range(0, 120, 10):
+        video.hold(first - 15, first + 20)
+        for number in (first + 19, max(first - 15, 0), first):
+            assert number_of(video.read([number])[0]) == number
+    assert len(decoded) == 130
+    assert video._cache.bytes <= video._cache.max_bytes == 35 * FRAME_BYTES
+
+
+def test_holding_what_is_not_there_is_holding_what_is(path, decoded):
+    video = open_video(path)
+    video.hold(148, 999)
+    assert [number_of(frame) for frame in video.read([149, 148])] == [149, 148]
+    video.hold(200, 300)
+    video.hold(5, 5)

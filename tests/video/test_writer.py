@@ -5,7 +5,7 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from numbered_videos import H264
+from numbered_videos import H264, HEIGHT, WIDTH, number_of, numbered_frames
 
 from stssa_mm.converters.own_videos.labelled_video import open_source
 from stssa_mm.video.probe import BrokenVideoError
@@ -194,3 +194,21 @@ def test_a_mended_video_has_the_same_size(tmp_path, size):
     before, after = open_video(tmp_path / 'a.mp4'), open_video(tmp_path / 'b.mp4')
     assert after.size == size and len(after) == 10
     np.testing.assert_allclose(after.read([9])[0].astype(int), before.read([9])[0], atol=25)
+
+
+def test_h264_plays_in_browsers_and_keeps_frames_and_rate(tmp_path):
+    write_video(tmp_path / 'a.mp4', numbered_frames(40), 30000 / 1001, 'h264')
+    video = open_video(tmp_path / 'a.mp4')
+    assert (video.probe.codec, len(video), video.size) == ('h264', 40, (WIDTH, HEIGHT))
+    assert video.get_avg_fps() == pytest.approx(30000 / 1001)
+    assert [number_of(frame) for frame in video.read(range(40))] == list(range(40))
+    data = (tmp_path / 'a.mp4').read_bytes()
+    assert data.index(b'moov') < data.index(b'mdat')  # a page may show it before it is loaded
+
+
+def test_h264_wants_even_sizes_and_another_codec_is_refused(tmp_path):
+    with pytest.raises(ValueError, match='33 x 32 pixels: expected even sizes'):
+        write_video(tmp_path / 'a.mp4', [np.zeros((32, 33, 3), np.uint8)], 10, 'h264')
+    with pytest.raises(ValueError, match="codec='vp9': expected one of"):
+        write_video(tmp_path / 'a.mp4', [np.zeros((32, 32, 3), np.uint8)], 10, 'vp9')
+    assert not list(tmp_path.iterdir())
