@@ -63,7 +63,8 @@ def main():
         if path and path.suffix != suffix:
             parser.error(f'--{option} {path}: expected a name that ends in {suffix}')
     written = [path and path.with_suffix(suffix) for path, suffixes in (
-        (args.out, ('.json', '.matches.npz')), (args.curves, ('.csv', '.png'))) for suffix in suffixes]
+        (args.out, ('.json', '.matches.npz')), (args.curves, ('.csv', '.png')), (args.thresholds, ('.json', )))
+        for suffix in suffixes]
     try:
         check_outputs(written, [args.ground_truth, args.detections, args.label_map, args.exclude])
         result, notes = evaluate_files(args.ground_truth, args.detections, args.label_map, args.exclude, args.iou,
