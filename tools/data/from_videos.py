@@ -5,6 +5,8 @@ The labels are one of:
   csv      video,start,end,label[,x1,y1,x2,y2] with this header; seconds
   cvat     an export "CVAT for video 1.1", or a folder of them, one for each video
   coco     a COCO file whose images are frames of videos
+  via      a project of VIA 3 (json)
+  tubes    the annotation pickle of UCF101-24 or MultiSports
 
 Killed and called again, it goes on where it was with finding people.
 """
@@ -34,9 +36,13 @@ def main():
     parser.add_argument('--box-unit', choices=('relative', 'pixels'), default='relative',
                         help='of the boxes of a csv (default: relative)')
     parser.add_argument('--attribute', action='append', default=[],
-                        help='CVAT attribute that says the action; may be repeated (default: the label says it)')
-    parser.add_argument('--fps', type=float, help='images a second of a COCO file')
-    parser.add_argument('--val-share', type=float, default=0.25, help="part of each class's videos (default: 0.25)")
+                        help='attribute of CVAT or VIA that says the action; may be repeated (default: the label says '
+                        'it)')
+    parser.add_argument('--fps', type=float, help='images a second of a COCO file, or of folders of frames')
+    parser.add_argument('--val-share', type=float, default=0.25,
+                        help="part of each class's videos; 0: everything trains (default: 0.25)")
+    parser.add_argument('--split', type=Path, metavar='CSV',
+                        help='your own split: lines "video,train" or "video,val" (default: one is made)')
     parser.add_argument('--seed', type=int, default=0, help='of the split (default: 0)')
     parser.add_argument('--copy', action='store_true', help='copy the videos (default: link them)')
     parser.add_argument('--base-config', type=Path, default=CONFIGS / '_base_' / 'person_crops.py',
@@ -51,7 +57,7 @@ def main():
         detector = open_person_detector(args.detector, args.checkpoint, args.device) if args.detector else None
         summary = convert_own_videos(
             args.labels, args.out, args.base_config, args.format, args.videos, args.every, args.box_unit,
-            args.attribute, args.fps, detector=detector, batch_size=args.batch_size, val_share=args.val_share,
+            args.attribute, args.fps, args.split, detector=detector, batch_size=args.batch_size, val_share=args.val_share,
             seed=args.seed, copy=args.copy, selection=Selection(args.score_thr, args.nms_thr, args.max_people))
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f'from_videos.py: {error}')
