@@ -32,6 +32,8 @@ def main():
                         help='ONNX file of YOLOX, or a config of mmdet (default: the boxes of the labels)')
     parser.add_argument('--checkpoint', help='of the mmdet config')
     parser.add_argument('--device', default='cpu', help='of the mmdet detector: cpu, cuda:0 (default: cpu)')
+    parser.add_argument('--class', dest='label', default='person', metavar='NAME',
+                        help="the detector's class to look for: a name, or its number from 0 (default: person)")
     parser.add_argument('--every', type=float, default=0.5, help='seconds between key frames (default: 0.5)')
     parser.add_argument('--box-unit', choices=('relative', 'pixels'), default='relative',
                         help='of the boxes of a csv (default: relative)')
@@ -54,11 +56,13 @@ def main():
     parser.add_argument('--batch-size', type=int, default=8, help='frames at a time (default: 8)')
     args = parser.parse_args()
     try:
-        detector = open_person_detector(args.detector, args.checkpoint, args.device) if args.detector else None
+        detector = (open_person_detector(args.detector, args.checkpoint, args.device, args.label)
+                    if args.detector else None)
         summary = convert_own_videos(
             args.labels, args.out, args.base_config, args.format, args.videos, args.every, args.box_unit,
-            args.attribute, args.fps, args.split, detector=detector, batch_size=args.batch_size, val_share=args.val_share,
-            seed=args.seed, copy=args.copy, selection=Selection(args.score_thr, args.nms_thr, args.max_people))
+            args.attribute, args.fps, args.split, detector=detector, batch_size=args.batch_size,
+            val_share=args.val_share, seed=args.seed, copy=args.copy,
+            selection=Selection(args.score_thr, args.nms_thr, args.max_people))
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f'from_videos.py: {error}')
     report(summary)

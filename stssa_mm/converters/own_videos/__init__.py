@@ -38,7 +38,7 @@ def guess_format(source: Path) -> str:
         if not inside:
             raise ValueError(f'{source}: the folder is empty: expected folders of clips, one for each class')
         if not exports:
-            unzipped = [place for place in folders if any(place.glob('*.xml'))]
+            unzipped = [place for place in folders if any(place.rglob('*.xml'))]
             return 'cvat' if unzipped and not _clips_in(folders) else 'folders'
         if not folders or not _clips_in(folders):
             return 'cvat'

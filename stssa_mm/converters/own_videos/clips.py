@@ -23,6 +23,7 @@ from .labelled_video import (
 
 COLUMNS = ('video', 'start', 'end', 'label')
 BOX_COLUMNS = ('x1', 'y1', 'x2', 'y2')
+OPTIONAL = {'split', 'person'}
 PART_FOLDERS = dict(train='train', training='train', val='val', valid='val', validation='val', test='val')
 NO_VIDEOS = (*BESIDE_VIDEOS, *PICTURES, '.db', '.doc', '.docx', '.ini', '.log', '.md', '.pdf', '.wav', '.zip')
 
@@ -134,8 +135,9 @@ def read_csv(file: Path, folder: Path, box_unit: str = 'relative', mended: Optio
 
     Args:
         file (Path): csv with a header: video (a path in ``folder``), start and end (seconds), label, and perhaps x1,
-            y1, x2, y2: the person's box during this stretch; and perhaps split (train or val, of the whole video).
-            Without boxes the label is that of everybody.
+            y1, x2, y2: the person's box during this stretch; split (train or val, of the whole video); person, a
+            number over time. Without boxes the label is that of everybody. With a column person, as
+            tools/data/pre_annotate.py writes it, rows without a label are left out and counted.
         folder (Path): Where the videos, or their folders of frames, are.
         box_unit (str): Of the boxes: ``'relative'`` (0 to 1) or ``'pixels'``. Defaults to ``'relative'``.
         mended (Path, optional): Where videos are written anew, see :func:`open_source`. Defaults to None.
@@ -150,9 +152,10 @@ def read_csv(file: Path, folder: Path, box_unit: str = 'relative', mended: Optio
     with open(file, newline='', encoding='utf-8-sig') as table:
         reader = csv.DictReader(table)
         columns = [name.strip() for name in reader.fieldnames or ()]
-        if sorted(set(columns) - {'split'}) not in (sorted(COLUMNS), sorted(COLUMNS + BOX_COLUMNS)):
+        if sorted(set(columns) - OPTIONAL) not in (sorted(COLUMNS), sorted(COLUMNS + BOX_COLUMNS)) \
+                or len(set(columns)) < len(columns):
             raise ValueError(f'{file}:1: columns {",".join(columns)!r}: expected a header "{",".join(COLUMNS)}", with '
-                             f'",{",".join(BOX_COLUMNS)}" where there are boxes, and ",split" where you split them')
+                             f'",{",".join(BOX_COLUMNS)}" where there are boxes, and perhaps ",split" and ",person"')
         reader.fieldnames = columns
         for row in reader:
             where = f'{file}:{reader.line_num}'
@@ -174,17 +177,23 @@ def read_csv(file: Path, folder: Path, box_unit: str = 'relative', mended: Optio
     videos = {name: source.labelled() for name, source in sources.items()}
     for where, name, row in rows:
         video = videos[name]
-        mark, clipped = _read_row(row, sources[name], box_unit, where)
-        video.marks.append(mark)
-        video.clipped += clipped
+        if 'person' in row and not row['label'].strip():
+            video.unlabelled += 1
+        else:
+            mark, clipped = _read_row(row, sources[name], box_unit, where)
+            video.marks.append(mark)
+            video.clipped += clipped
         if 'split' in row:
             part = read_part(row['split'], where)
             if video.part not in ('', part):
                 raise ValueError(f'{where}: split={row["split"]!r}, and {video.part!r} in a row above: expected one '
                                  f'part for all of {name}')
             video.part = part
-    check_names(videos.values())
-    return list(videos.values())
+    labelled = [video for video in videos.values() if video.marks]
+    if not labelled:
+        raise ValueError(f'{file}: no row has a label: fill in the column label')
+    check_names(labelled)
+    return labelled
 
 
 def read_part(text: str, where: str) -> str:
@@ -213,7 +222,10 @@ def _read_row(row: Dict[str, str], found: Source, box_unit: str, where: str) -> 
         return Mark(first, last, label), False
     box = [_number(row, name, where, box_unit) for name in BOX_COLUMNS]
     box, clipped = relative_box(box, found.width, found.height, where, box_unit == 'pixels')
-    return Mark(first, last, label, box), clipped
+    person = row.get('person', '').strip()
+    if person and not (person.isascii() and person.isdecimal() and len(person) < 10):
+        raise ValueError(f'{where}: person={person!r}: expected a whole number')
+    return Mark(first, last, label, box, int(person) if person else None), clipped
 
 
 def _number(row: Dict[str, str], name: str, where: str, unit: str) -> float:

@@ -1,4 +1,5 @@
 """Exports of CVAT, "CVAT for video 1.1" (https://docs.cvat.ai/docs/dataset_management/formats/format-cvat/)."""
+import glob
 import math
 from collections import defaultdict
 from pathlib import Path
@@ -26,10 +27,10 @@ NO_ACTION = ('', 'false', '__undefined__')  # values of an attribute: a text, a 
 
 
 def find_exports(source: Path) -> List[Path]:
-    """The exports of a file or folder: the .xml in it, or else those in its folders, as tasks are unzipped."""
+    """The exports of a file or folder: the .xml in it and in its folders, as tasks are unzipped."""
     if not source.is_dir():
         return [source]
-    return sorted(source.glob('*.xml')) or sorted(source.glob('*/*.xml'))
+    return sorted(source.rglob('*.xml'))
 
 
 def read_cvat(files: Sequence[Path], folder: Path, every: float, attributes: Sequence[str] = (),
@@ -58,6 +59,9 @@ def read_cvat(files: Sequence[Path], folder: Path, every: float, attributes: Seq
     errors, wanted = [], []
     for file, name in zip(files, names):
         path = Path(folder, name) if Path(folder, name).is_dir() else found[name]
+        if isinstance(path, FileNotFoundError):  # CVAT forgets the folders of what is uploaded
+            below = [place for place in folder.rglob(glob.escape(Path(name).name)) if place.is_file()]
+            path = below[0] if len(below) == 1 else path
         if isinstance(path, Exception):
             errors.append(type(path)(f'{file}: {path}; --videos names the folder'))
         else:
@@ -66,10 +70,17 @@ def read_cvat(files: Sequence[Path], folder: Path, every: float, attributes: Seq
     rotated = [0]
     videos = [_read_tracks(file, root, source, every, attributes, rotated)
               for file, root, source in zip(files, roots, open_sources(wanted, mended, fps))]
+    empty = [video.name for video in videos if not video.marks]
+    if len(empty) == len(videos):
+        raise ValueError(f'{files[0]}: no box with an action'
+                         + (f', as in the other {len(files) - 1} exports' if len(files) > 1 else ''))
+    if empty and notes is not None:
+        notes.append(f'{len(empty)} videos have no box with an action and are left out: {", ".join(empty[:5])}'
+                     + (', ...' if len(empty) > 5 else ''))
     if rotated[0] and notes is not None:
         notes.append(f'{rotated[0]} boxes are rotated: the upright boxes around them are taken')
     check_names(videos)
-    return videos
+    return [video for video in videos if video.marks]
 
 
 def _read_root(file: Path, attributes: Sequence[str]) -> ElementTree.Element:
@@ -129,8 +140,6 @@ def _read_tracks(file: Path, root: ElementTree.Element, found: Source, every: fl
             video.marks += [Mark(frame, frame, action, corners, person) for action in actions]
             video.unlabelled += not actions
             video.clipped += clipped
-    if not video.marks:
-        raise ValueError(f'{file}: no box with an action')
     return video
 
 

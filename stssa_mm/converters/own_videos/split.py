@@ -3,7 +3,8 @@ import random
 from collections import Counter
 from typing import Dict, Iterable, List, NamedTuple, Sequence, Set
 
-PARTS = ('train', 'val')
+from stssa_mm.video.clock import TIE
+
 GAP = 1.0  # seconds between training and validation within a video: about the length of a clip
 LOPSIDED = 2  # a class's share of validation that is this many times off is reported
 
@@ -153,7 +154,7 @@ def _leave_gap(moments: Sequence[Moment], part: Dict[int, str]) -> None:
     left = Counter(name for moment in train for name in moment.labels)
     distance = {moment.timestamp: min((abs(moment.seconds - other) for other in val), default=GAP) for moment in train}
     for moment in sorted(train, key=lambda moment: distance[moment.timestamp]):
-        if distance[moment.timestamp] < GAP and all(left[name] > 1 for name in moment.labels):
+        if distance[moment.timestamp] < GAP - TIE and all(left[name] > 1 for name in moment.labels):
             part[moment.timestamp] = ''
             left.subtract(moment.labels)
 
