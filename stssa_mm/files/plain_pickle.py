@@ -187,8 +187,7 @@ class PlainUnpickler(pickle._Unpickler):  # that in C has no opcodes to take awa
             raise pickle.UnpicklingError(f'it wants to set an item of a {type(target).__name__}')
         for key in items[::2]:
             if not isinstance(key, (str, bytes, int)):  # the hash of tuples that nest deeply ends the process
-                raise pickle.UnpicklingError(f'a key of a dict is of the type {type(key).__name__}, not a text or '
-                                             'number')
+                raise pickle.UnpicklingError(f'a key of a dict is of the type {type(key).__name__}, not a text')
         target.update(zip(items[::2], items[1::2]))
 
     dispatch.update({
