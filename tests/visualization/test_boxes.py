@@ -50,7 +50,7 @@ def test_plates_keep_off_each_other_and_inside_the_frame():
     taken = []
     for _ in range(5):
         place = _free(190, 2, 40, 16, (200, 100), taken)
-        assert 0 <= place[0] and place[2] <= 200 and 0 <= place[1] and place[3] <= 100
+        assert place[0] >= 0 and place[2] <= 200 and place[1] >= 0 and place[3] <= 100
         assert not any(_overlap(place, other) for other in taken)
         taken.append(place)
     assert _free(0, 0, 300, 200, (200, 100), taken) == (0, 0, 300, 200)  # no room: at the edge
