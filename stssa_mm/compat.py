@@ -14,6 +14,7 @@ import re
 import sys
 import tempfile
 import types
+import warnings
 import zipfile
 import zlib
 from http.client import HTTPException
@@ -24,6 +25,7 @@ import torch
 
 from stssa_mm.files import plain_pickle
 
+DEPRECATED = 'pkg_resources is deprecated'
 switched_on = []  # names of the work-arounds that this process needed
 
 
@@ -36,6 +38,22 @@ def apply() -> list:
     names = [work_around.__name__ for work_around in WORK_AROUNDS if work_around()]
     switched_on.extend(names)
     return names
+
+
+def warnings_of_pkg_resources() -> bool:
+    """mmengine imports ``pkg_resources`` again at each question whether a package is installed, and each import warns
+    of its deprecation.
+
+    Not reported upstream. This one warning is not shown. Off where mmengine does without.
+    """
+    spec = importlib.util.find_spec('mmengine')
+    questions = spec and spec.origin and Path(spec.origin).parent / 'utils' / 'package_utils.py'
+    if not questions or not questions.exists() or 'import pkg_resources' not in questions.read_text():
+        return False
+    if 'warnings_of_pkg_resources' in switched_on:
+        return False
+    warnings.filterwarnings('ignore', message=DEPRECATED)
+    return True
 
 
 def missing_drn_localizer() -> bool:
@@ -382,6 +400,6 @@ def _key_of_initial_weights(runner, filename: str) -> tuple:
     return key, f' (--cfg-options {key}=FILE), or train from none (--cfg-options {whole}=None)'
 
 
-WORK_AROUNDS = (missing_drn_localizer, checkpoints_under_weights_only, config_in_a_checkpoint, half_written_files,
-                lost_last_checkpoint, processes_without_gpu, suppression_without_gpu_kernel,
-                half_downloaded_checkpoints, checkpoints_without_a_key)
+WORK_AROUNDS = (warnings_of_pkg_resources, missing_drn_localizer, checkpoints_under_weights_only,
+                config_in_a_checkpoint, half_written_files, lost_last_checkpoint, processes_without_gpu,
+                suppression_without_gpu_kernel, half_downloaded_checkpoints, checkpoints_without_a_key)

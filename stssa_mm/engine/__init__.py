@@ -1,6 +1,11 @@
 from .invalid_loss_hook import STSSAInvalidLossHook
 from .parameters_hook import STSSAParametersHook
+from .progress_hook import STSSAProgressHook
+from .runner import STSSARunner
 from .sample_seed_hook import STSSASampleSeedHook
 from .skipped_videos_hook import STSSASkippedVideosHook
 
-__all__ = ['STSSAInvalidLossHook', 'STSSAParametersHook', 'STSSASampleSeedHook', 'STSSASkippedVideosHook']
+__all__ = [
+    'STSSAInvalidLossHook', 'STSSAParametersHook', 'STSSAProgressHook', 'STSSARunner', 'STSSASampleSeedHook',
+    'STSSASkippedVideosHook'
+]

@@ -11,13 +11,19 @@ The labels are one of:
 Killed and called again, it goes on where it was with finding people.
 """
 import argparse
+import logging
 import shlex
 import sys
 from pathlib import Path
 
+from mmengine.config import Config
+
+from stssa_mm.checks.dataset_checks import check_config
 from stssa_mm.converters.own_videos import FORMATS, convert_own_videos
 from stssa_mm.people.detectors import open_person_detector
 from stssa_mm.people.proposals import SELECTION, Selection
+from stssa_mm.runs.training_time import estimate_training_time
+from stssa_mm.visualization.contact_sheet import write_contact_sheet
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 
@@ -66,10 +72,14 @@ def main():
     except (ImportError, OSError, ValueError) as error:
         sys.exit(f'from_videos.py: {error}')
     report(summary)
+    look(summary['config'])
+    say_next(summary)
 
 
 def report(summary):
-    """Print what is in the dataset, what is not, and what to do next."""
+    """Print what is in the dataset and what is not."""
+    print(f'{len(summary["classes"])} classes; a person has '
+          + ('one or several of them (multi-label)' if summary['multilabel'] else 'one of them (softmax)'))
     for split in ('train', 'val'):
         print(f'{split}: {summary["videos"][split]} videos, {summary["key_frames"][split]} key frames, '
               f'{summary["people"][split]} people on them')
@@ -89,13 +99,46 @@ def report(summary):
             print(f'  {found}')
     if summary['unlabelled']:
         print(f'{summary["unlabelled"]} boxes without an action are left out')
+    if summary['clipped']:
+        print(f'{summary["clipped"]} boxes reach over the frame by a pixel or two and are clipped')
+    for note in summary['notes']:
+        print(note)
+    for warning in summary['warnings']:
+        print(f'warning: {warning}')
+
+
+def look(config):
+    """Check the config that was written, draw its contact sheet, and say chance and the time that training takes."""
+    logging.disable(logging.INFO)
+    cfg = Config.fromfile(config)
+    checked = check_config(cfg, 0)
+    for finding in checked.findings:
+        if finding.level != 'note' or finding.name == 'upper bound':
+            print(f'{finding.level}: {finding.where}: {finding.name}: {finding.text}')
+    sheet = config.parent / 'contact_sheet.png'
+    try:
+        write_contact_sheet({split: dataset for split, dataset in checked.datasets.items() if split != 'test'},
+                            checked.classes, sheet, by_video=checked.by_video)
+        print(f'Contact sheet, to look at before training: {sheet}')
+    except (OSError, ValueError) as error:
+        print(f'warning: no contact sheet: {error}')
+    try:
+        print(f'Training takes {estimate_training_time(cfg)}')
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        print(f'warning: the time of training is not known: {error}')
+
+
+def say_next(summary):
+    """Print the commands that follow."""
     config = summary['config']
     run = f'work_dirs/{config.stem.replace("stssa_", "", 1)}'
     config = shlex.quote(str(config))
-    print('\nNext:\n'
-          f'    mim train mmaction {config} --work-dir {run} --seed 0\n'
-          f'    mim test mmaction {config} --checkpoint $(cat {run}/last_checkpoint) --work-dir {run}/test\n'
-          f'    python tools/plot_run.py {run}')
+    print(f'\nNext:\n    mim train mmaction {config} --work-dir {run} --seed 0')
+    if summary['key_frames']['val']:
+        print(f'    mim test mmaction {config} --checkpoint $(cat {run}/last_checkpoint) --work-dir {run}/test\n'
+              f'    python tools/plot_run.py {run}')
+    else:
+        print('Everything trains, so there is nothing to validate or to test on')
 
 
 if __name__ == '__main__':
