@@ -2,9 +2,11 @@
 import re
 import time
 from pathlib import Path
-from typing import List, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
-from stssa_mm.evaluation.result import RESULT
+from stssa_mm.evaluation.result import RESULT, EvaluationResult
+
+from .logs import MEAN
 
 TIME = '%Y%m%d_%H%M%S'  # MMEngine names the log folder of a run by its start
 
@@ -42,6 +44,20 @@ def find_result(path: Path) -> Tuple[Path, str]:
         raise ValueError(f'{path}: {found[-2][1].relative_to(path)} and {file.relative_to(path)} are equally new: give '
                          'one of these files')
     return file, f'{path}: {len(found)} results, the newest is taken: {file.relative_to(path)}'
+
+
+def result_of_test(work_dir: Path, metrics: Dict[str, float]) -> Optional[EvaluationResult]:
+    """The result file of the test that gave these metrics, or None: an earlier version left none, or of another test.
+
+    Args:
+        work_dir (Path): A folder with tests anywhere below it.
+        metrics (dict[str, float]): Those of the test, with ``mAP/overall``.
+    """
+    try:
+        result = EvaluationResult.load(find_result(work_dir)[0])
+    except (OSError, ValueError):
+        return None
+    return result if abs(result.mean_ap() - metrics[MEAN]) < 1e-6 else None
 
 
 def _written(file: Path, root: Path) -> str:

@@ -24,7 +24,7 @@ PAPER, INK, QUIET = (24, 26, 30), (255, 255, 255), (190, 195, 205)
 LETTERS, LINE = 12, 17
 
 
-def _read_key_frame(dataset: STSSAAVADataset, sample: dict, by_video: bool) -> np.ndarray:
+def read_key_frame(dataset: STSSAAVADataset, sample: dict, by_video: bool) -> np.ndarray:
     """The picture (H, W, 3), RGB, of a sample's timestamp; ``by_video``: by the video's times."""
     if dataset.use_frames:
         frames = FrameFolder(sample['frame_dir'], sample['filename_tmpl'], sample['start_index'])
@@ -40,16 +40,22 @@ def _labels(labels: np.ndarray) -> List[int]:
     return (np.flatnonzero(labels) if len(labels) > 1 else labels.astype(int)).tolist()
 
 
-def _draw(image: np.ndarray, sample: dict, names: Mapping[int, str], ids: np.ndarray) -> np.ndarray:
-    scale = (WIDTH * HEIGHT / (image.shape[0] * image.shape[1])) ** 0.5
-    image = cv2.resize(image, (max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)),
-                       interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+def labelled_people(sample: dict, names: Mapping[int, str], ids: np.ndarray) -> List[Labelled]:
+    """The annotated people of a dataset's sample. ``ids`` (classes,): of the columns of its labels."""
     colours = dict(zip(names, class_colours(len(names))))
     people = []
     for box, labels in zip(sample['gt_bboxes'], sample['gt_labels']):
         numbers = [int(ids[label]) for label in _labels(labels)]
         people.append(Labelled(box, [names.get(number, str(number)) for number in numbers],
                                [colours.get(number, QUIET) for number in numbers]))
+    return people
+
+
+def _draw(image: np.ndarray, sample: dict, names: Mapping[int, str], ids: np.ndarray) -> np.ndarray:
+    scale = (WIDTH * HEIGHT / (image.shape[0] * image.shape[1])) ** 0.5
+    image = cv2.resize(image, (max(round(image.shape[1] * scale), 1), max(round(image.shape[0] * scale), 1)),
+                       interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    people = labelled_people(sample, names, ids)
     proposals = np.asarray(sample.get('proposals', np.zeros((0, 4))), np.float32).reshape(-1, 4)
     if len(people) and len(proposals):
         given = np.array([person.box for person in people], np.float32)
@@ -85,7 +91,7 @@ def write_contact_sheet(datasets: Mapping[str, STSSAAVADataset], names: Mapping[
         tiles = sections[split] = []
         for index in np.unique(np.linspace(0, len(dataset) - 1, each).round().astype(int)).tolist():
             sample = dataset.get_data_info(index)
-            tiles.append((_draw(_read_key_frame(dataset, sample, split in by_video), sample, names, ids),
+            tiles.append((_draw(read_key_frame(dataset, sample, split in by_video), sample, names, ids),
                           sample['img_key']))
             shown.update(int(ids[label]) for labels in sample['gt_labels'] for label in _labels(labels))
     if not any(sections.values()):
