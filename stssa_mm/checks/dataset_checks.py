@@ -102,9 +102,11 @@ def check_config(cfg: Config, videos: int = 3) -> Checked:
             _check_pipeline(split, dataset, part, findings)
             _check_proposals(split, dataset, part, cfg, classes, findings)
             _check_media(split, dataset, part, videos, findings)
-    _check_leakage(datasets, findings)
-    _check_scenes(datasets, findings)
-    histogram = {split: _histogram(dataset, classes) for split, dataset in datasets.items()}
+    # A test without labels has no mAP.
+    labelled = {split: dataset for split, dataset in datasets.items() if parts[split].get('ann_file')}
+    _check_leakage(labelled, findings)
+    _check_scenes(labelled, findings)
+    histogram = {split: _histogram(dataset, classes) for split, dataset in labelled.items()}
     _check_classes(histogram, classes, findings)
     findings.sort(key=lambda finding: LEVELS.index(finding.level))
     return Checked(findings, classes, histogram, datasets, by_video)

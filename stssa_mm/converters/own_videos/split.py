@@ -120,6 +120,9 @@ def split_moments(moments: Dict[str, Sequence[Moment]], val_share: float, seed: 
         part[video] = _by_time(moments[video], needy, val_share)
         count = Counter(part[video].values())
         names = ', '.join(repr(name) for name in sorted(needy))
+        if not count['val']:
+            warnings.append(f'{video}: too few key frames to divide it for {names}: all of them train')
+            continue
         warnings.append(
             f'{video} is divided by time, as {names} would else be in one part only: {count["train"]} key frames '
             f'train, {count["val"]} validate, {count[""]} between them are left out. The mAP says little about new '

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
 
+from stssa_mm.checks.dataset_checks import check_config
 from stssa_mm.converters.own_videos import convert_own_videos, guess_format
 from stssa_mm.converters.own_videos.labelled_video import LabelledVideo, Mark, safe_name, thin_out
 from stssa_mm.converters.own_videos.split import split_videos
@@ -154,6 +155,7 @@ def test_everything_trains(repo, clips, tmp_path):
     assert cfg.val_dataloader is cfg.val_evaluator is cfg.val_cfg is None
     assert len(sample(summary['config'], 'train')['data_samples'].gt_instances)
     assert len(sample(summary['config'], 'test')['data_samples'].proposals)
+    assert not [finding for finding in check_config(cfg).findings if finding.level != 'note']
 
 
 def test_an_own_split_by_folders(repo, clips, tmp_path):

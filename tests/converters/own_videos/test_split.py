@@ -42,6 +42,12 @@ def test_one_key_frame_trains_and_is_named():
     assert "classes in train only, so that nothing validates them: 'b' (1 key frames)" in lopsided(moments, split, .25)
 
 
+def test_a_video_with_one_key_frame_trains():
+    split = split_moments({'v': video('a')}, .25)
+    assert split.part == {'v': {1: 'train'}}
+    assert split.warnings == ["v: too few key frames to divide it for 'a': all of them train"]
+
+
 def test_each_class_of_a_single_video_is_in_both_parts():
     moments = {'v': video(*'aaaabbbb', 'ab', 'c', 'c', 'c')}
     split = split_moments(moments, .25)
