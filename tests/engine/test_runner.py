@@ -92,7 +92,7 @@ def test_lines_by_the_clock(make, monkeypatch):
     now = [0.0]
     monkeypatch.setattr('stssa_mm.engine.progress_hook.time.monotonic', lambda: now[0])
     monkeypatch.setattr(LoggerHook, 'before_train_iter', lambda *_, **__: now.__setitem__(0, now[0] + 4))
-    assert progress(make(seconds=8)) == [2, 4, 5, 7, 9, 10, 12]
+    assert progress(make(seconds=11)) == [2, 4, 5, 7, 9, 10, 12]
 
 
 def test_no_lines_between_where_it_is_fast(make):
