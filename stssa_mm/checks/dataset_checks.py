@@ -21,13 +21,12 @@ from stssa_mm.video.folder import FrameFolder
 from stssa_mm.video.probe import BrokenVideoError
 from stssa_mm.video.reader import open_video
 
-from .scenes import find_alike
+from .scenes import same_scenes
 
 LEVELS = ('error', 'warning', 'note')
 SPLITS = ('train', 'val', 'test')
 LOW_RECALL, HOPELESS_RECALL = 0.8, 0.1
 SEVERAL = 3  # names given as examples
-MOST_PAIRS = 20  # of videos that look alike, which are named
 UNOPENED = 'videos not opened'
 READ_FILES = ('STSSAVideoInit', 'DecordInit', 'OpenCVInit', 'PyAVInit', 'PIMSInit')
 READ_PICTURES = ('STSSARawFrameDecode', 'RawFrameDecode')
@@ -105,7 +104,7 @@ def check_config(cfg: Config, videos: int = 3) -> Checked:
     # A test without labels has no mAP.
     labelled = {split: dataset for split, dataset in datasets.items() if parts[split].get('ann_file')}
     _check_leakage(labelled, findings)
-    _check_scenes(labelled, findings)
+    findings += [Finding('warning', 'same scene', split, text) for split, text in same_scenes(labelled).items()]
     histogram = {split: _histogram(dataset, classes) for split, dataset in labelled.items()}
     _check_classes(histogram, classes, findings)
     findings.sort(key=lambda finding: LEVELS.index(finding.level))
@@ -487,17 +486,6 @@ def _check_leakage(datasets: Dict[str, STSSAAVADataset], findings: List[Finding]
         elif same:
             findings.append(Finding('warning', 'leakage', split, f'{len(same)} videos are in training too, at other '
                                     f'times: {_some(same)}: the mAP may say little about new videos'))
-
-
-def _check_scenes(datasets: Dict[str, STSSAAVADataset], findings: List[Finding]) -> None:
-    """Does validation show scenes of training?"""
-    for split, (pairs, videos) in find_alike(datasets).items():
-        if pairs:
-            named = '; '.join(f'{pair.video} and {pair.train}' for pair in pairs[:MOST_PAIRS])
-            findings.append(Finding('warning', 'same scene', split, (
-                f'{len(pairs)} of {videos} videos looked at show nearly the picture of one in training: {named}'
-                + ('; ...' if len(pairs) > MOST_PAIRS else '') + ': the mAP may say little about new scenes. Put a '
-                'scene into one part')))
 
 
 def _histogram(dataset: STSSAAVADataset, classes: Dict[int, str]) -> np.ndarray:

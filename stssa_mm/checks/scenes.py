@@ -17,6 +17,7 @@ ALIKE = 0.2  # share of different bits: the same scene lies below it, other scen
 TEXTURE = 0.25  # least share of cells that differ from their neighbour; drawings on black say nothing
 PLACES = (0.25, 0.5, 0.75)  # of the frames in a video
 MOST_VIDEOS = 300  # of a split that are looked at
+MOST_PAIRS = 20  # that are named
 
 
 class Pair(NamedTuple):
@@ -86,6 +87,19 @@ def find_alike(datasets: Dict[str, STSSAAVADataset]) -> Dict[str, Tuple[List[Pai
             new = {video: bits for video, bits in of.items() if video not in hashes['train']}
             found[split] = alike(new, hashes['train']), len(of)
     return found
+
+
+def same_scenes(datasets: Dict[str, STSSAAVADataset]) -> Dict[str, str]:
+    """Of each split but training that shows scenes of training, what is to be said of it, with the pairs."""
+    said = {}
+    for split, (pairs, videos) in find_alike(datasets).items():
+        if pairs:
+            named = '; '.join(f'{pair.video} and {pair.train}' for pair in pairs[:MOST_PAIRS])
+            more = '; ...' if len(pairs) > MOST_PAIRS else ''
+            said[split] = (f'{len(pairs)} of {videos} videos looked at show nearly the picture of one in training: '
+                           f'{named}{more}'
+                           ': the mAP may say little about new scenes. Put a scene into one part')
+    return said
 
 
 def _hashes(split: str, dataset: STSSAAVADataset) -> Dict[str, np.ndarray]:

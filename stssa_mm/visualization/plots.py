@@ -2,16 +2,19 @@
 from pathlib import Path
 from typing import Optional
 
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from stssa_mm.evaluation.ava import AVA_GROUPS
 from stssa_mm.evaluation.result import EvaluationResult
+from stssa_mm.files.whole_file import whole_file
 from stssa_mm.runs.logs import MEAN, read_scalars
 
 NO_CLASS = (MEAN, *(f'mAP/{group}' for group in AVA_GROUPS))
 
 
+@rc_context({'text.parse_math': False})  # a $ in a name is one
 def plot_loss(work_dir: Path, out: Path) -> Path:
     """The training loss over the epochs with the validation mAP, where there is one, and the learning rate below.
 
@@ -38,19 +41,22 @@ def plot_loss(work_dir: Path, out: Path) -> Path:
         twin = axes.twinx()
         # Validation is logged with the epoch as its step.
         best = max(val, key=lambda line: line[MEAN])
-        drawn += twin.plot([line['step'] for line in val], [line[MEAN] for line in val], 'o-', color='C1', markersize=4,
-                           label=f'validation frame-mAP@0.5 (best {best[MEAN]:.3f}, epoch {best["step"]})')
-        twin.set(ylabel='frame-mAP@0.5', ylim=(0, 1))
+        drawn += twin.plot([line['step'] for line in val], [100 * line[MEAN] for line in val], 'o-', color='C1',
+                           markersize=4,
+                           label=f'validation frame-mAP@0.5 (best {100 * best[MEAN]:.1f}, epoch {best["step"]})')
+        twin.set(ylabel='frame-mAP@0.5 (points of 100)', ylim=(0, 100))
     figure.legend(handles=drawn, loc='outside upper right', ncols=2, fontsize=8, frameon=False)
     below.plot(*zip(*rates) if rates else ([], []), color='C2', linewidth=1)
     below.set(xlabel='epoch', ylabel='learning rate', xlim=(0, None), ylim=(0, None))
     below.ticklabel_format(axis='y', style='sci', scilimits=(0, 0))
     below.grid(alpha=0.25)
     below.xaxis.set_major_locator(MaxNLocator(integer=True))
-    figure.savefig(out, dpi=120)
+    with whole_file(out) as part:
+        figure.savefig(part, dpi=120)
     return out
 
 
+@rc_context({'text.parse_math': False})  # a $ in a name is one
 def plot_per_class_ap(metrics: dict, title: str, out: Path, result: Optional[EvaluationResult] = None) -> Path:
     """One bar a class with its value, and lines for their mean and, where it is known, what random scores reach.
 
@@ -75,19 +81,20 @@ def plot_per_class_ap(metrics: dict, title: str, out: Path, result: Optional[Eva
     figure = Figure(figsize=(7, 1.5 + 0.27 * len(classes)), layout='constrained')
     axes = figure.subplots()
     names = [f'{name} ({counts[name]})' if name in counts else name for name in classes]
-    bars = axes.barh(names, list(classes.values()), color='C0', height=0.7)
-    axes.bar_label(bars, [f'{value:.3f}' for value in classes.values()], padding=3, fontsize=8,
+    bars = axes.barh(names, [100 * ap for ap in classes.values()], color='C0', height=0.7)
+    axes.bar_label(bars, [f'{100 * ap:.1f}' for ap in classes.values()], padding=3, fontsize=8,
                    bbox=dict(facecolor='white', edgecolor='none', pad=0.6))
-    lines = [axes.axvline(metrics[MEAN], color='C1', label=f'mean of the classes {metrics[MEAN]:.3f}')]
+    lines = [axes.axvline(100 * metrics[MEAN], color='C1', label=f'mean of the classes {100 * metrics[MEAN]:.1f}')]
     if result is not None and result.chance is not None:
-        lines.append(axes.axvline(result.chance, color='0.35', linestyle='--',
-                                  label=f'mean that random scores reach {result.chance:.3f}'))
+        lines.append(axes.axvline(100 * result.chance, color='0.35', linestyle='--',
+                                  label=f'mean that random scores reach {100 * result.chance:.1f}'))
     axes.invert_yaxis()
     axes.margins(y=0.02)
     axes.spines[['top', 'right']].set_visible(False)
-    axes.set(xlim=(0, 1.08), xticks=[0, 0.2, 0.4, 0.6, 0.8, 1],
-             xlabel='AP at IoU 0.5' + (' (in brackets: annotated boxes)' if counts else ''))
+    axes.set(xlim=(0, 108), xticks=range(0, 101, 20),
+             xlabel='AP at IoU 0.5, points of 100' + (' (in brackets: annotated boxes)' if counts else ''))
     axes.set_title(title, loc='left', fontsize=10)
     figure.legend(handles=lines, loc='outside upper right', ncols=2, fontsize=8, frameon=False)
-    figure.savefig(out, dpi=120)
+    with whole_file(out) as part:
+        figure.savefig(part, dpi=120)
     return out
