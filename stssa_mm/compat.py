@@ -16,6 +16,7 @@ import struct
 import sys
 import tempfile
 import types
+import warnings
 import zipfile
 import zlib
 from http.client import HTTPException
@@ -27,6 +28,7 @@ import torch
 from stssa_mm.files import plain_pickle
 from stssa_mm.files.checkpoint_pickle import check_pickle, unfolding
 
+DEPRECATED = 'pkg_resources is deprecated'
 switched_on = []  # names of the work-arounds that this process needed
 
 
@@ -39,6 +41,22 @@ def apply() -> list:
     names = [work_around.__name__ for work_around in WORK_AROUNDS if work_around()]
     switched_on.extend(names)
     return names
+
+
+def warnings_of_pkg_resources() -> bool:
+    """mmengine imports ``pkg_resources`` again at each question whether a package is installed, and each import warns
+    of its deprecation.
+
+    Not reported upstream. This one warning is not shown. Off where mmengine does without.
+    """
+    spec = importlib.util.find_spec('mmengine')
+    questions = spec and spec.origin and Path(spec.origin).parent / 'utils' / 'package_utils.py'
+    if not questions or not questions.exists() or 'import pkg_resources' not in questions.read_text():
+        return False
+    if 'warnings_of_pkg_resources' in switched_on:
+        return False
+    warnings.filterwarnings('ignore', message=DEPRECATED)
+    return True
 
 
 def missing_drn_localizer() -> bool:
@@ -572,7 +590,7 @@ def workers_that_are_lost() -> bool:
     return True
 
 
-WORK_AROUNDS = (missing_drn_localizer, checkpoints_under_weights_only, config_in_a_checkpoint, paths_in_a_checkpoint,
-                crafted_checkpoints, half_written_files, lost_last_checkpoint, processes_without_gpu,
-                suppression_without_gpu_kernel, half_downloaded_checkpoints, checkpoints_without_a_key,
-                loaders_without_workers, workers_that_are_lost)
+WORK_AROUNDS = (warnings_of_pkg_resources, missing_drn_localizer, checkpoints_under_weights_only,
+                config_in_a_checkpoint, paths_in_a_checkpoint, crafted_checkpoints, half_written_files,
+                lost_last_checkpoint, processes_without_gpu, suppression_without_gpu_kernel,
+                half_downloaded_checkpoints, checkpoints_without_a_key, loaders_without_workers, workers_that_are_lost)

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 import zipfile
 from pathlib import Path
 
@@ -65,6 +66,30 @@ def test_applying_or_importing_twice_changes_nothing():
     assert compat.apply() == []
     importlib.reload(stssa_mm)
     assert state() == before
+
+
+# warnings_of_pkg_resources
+
+
+def warned(*lines):
+    code = '; '.join(['import warnings', "warnings.simplefilter('always')", *lines,
+                      'from mmengine.utils import is_installed', "is_installed('torch')"])
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    assert result.returncode == 0, result.stderr
+    return 'pkg_resources is deprecated' in result.stderr
+
+
+def test_mmengines_questions_for_packages_do_not_warn():
+    assert warned() and not warned('import stssa_mm')
+
+
+def test_warnings_are_left_alone_where_mmengine_does_without(tmp_path, monkeypatch):
+    (tmp_path / 'utils').mkdir()
+    (tmp_path / 'utils' / 'package_utils.py').write_text('import importlib.metadata')
+    monkeypatch.setattr(compat, 'switched_on', [])
+    monkeypatch.setattr(compat.importlib.util, 'find_spec',
+                        lambda name: types.SimpleNamespace(origin=str(tmp_path / '__init__.py')))
+    assert compat.warnings_of_pkg_resources() is False
 
 
 # missing_drn_localizer

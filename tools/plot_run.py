@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from stssa_mm.runs.logs import MEAN
+from stssa_mm.runs.result_files import result_of_test
 from stssa_mm.runs.test_metrics import newest_test_result, note_on_tests
 from stssa_mm.visualization.plots import plot_loss, plot_per_class_ap
 
@@ -15,7 +16,8 @@ def main():
     try:
         metrics, data = newest_test_result(args.work_dir)
         curve = plot_loss(args.work_dir, args.work_dir / 'loss_curve.png')
-        bars = plot_per_class_ap(metrics, args.work_dir.name, args.work_dir / 'per_class_ap.png')
+        bars = plot_per_class_ap(metrics, args.work_dir.resolve().name, args.work_dir / 'per_class_ap.png',
+                                 result_of_test(args.work_dir, metrics))
     except (OSError, ValueError) as error:
         sys.exit(f'plot_run.py: {error}')
     if note := note_on_tests(args.work_dir):

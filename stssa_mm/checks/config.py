@@ -16,6 +16,7 @@ from .leakage import check_leakage
 from .media import UNOPENED, check_media, check_pipeline
 from .people import check_classes, check_people, count_classes
 from .proposals import check_missing, check_proposals
+from .scenes import same_scenes
 
 SPLITS = ('train', 'val', 'test')
 
@@ -76,8 +77,11 @@ def check_config(cfg: Config, videos: int = 3) -> Checked:
             check_pipeline(split, dataset, part, findings)
             check_proposals(split, dataset, part, cfg, classes, findings)
             check_media(split, dataset, part, videos, findings)
-    check_leakage(datasets, findings)
-    histogram = {split: count_classes(dataset) for split, dataset in datasets.items()}
+    # A test without labels has no mAP.
+    labelled = {split: dataset for split, dataset in datasets.items() if parts[split].get('ann_file')}
+    check_leakage(labelled, findings)
+    findings += [Finding('warning', 'same scene', split, text) for split, text in same_scenes(labelled).items()]
+    histogram = {split: count_classes(dataset) for split, dataset in labelled.items()}
     check_classes(histogram, classes, findings)
     findings.sort(key=lambda finding: LEVELS.index(finding.level))
     return Checked(findings, classes, histogram, datasets, by_video)

@@ -151,6 +151,9 @@ class STSSAAVADataset(AVADataset):
             self.missing = np.array([key not in proposals for key in keys], bool)
             self.proposals = select_proposals(proposals, keys, self.person_det_score_thr, self.num_max_proposals,
                                               self.proposal_file)
+            if self.proposals.clipped:
+                MMLogger.get_current_instance().info(f'{self.proposal_file}: {self.proposals.clipped} proposals reach '
+                                                     'over the frame by up to 0.01 and are clipped')
             if self.proposals.without_area:
                 MMLogger.get_current_instance().info(f'{self.proposal_file}: {self.proposals.without_area} proposals '
                                                      'have no area: dropped')

@@ -116,7 +116,8 @@ REFUSED = (pickle.INST, pickle.OBJ, pickle.NEWOBJ, pickle.NEWOBJ_EX, pickle.PERS
 
 
 class PlainUnpickler(pickle._Unpickler):  # that in C has no opcodes to take away, and a memo of any size
-    """Builds arrays of numbers and texts, lists, tuples, dicts with texts as keys, numbers, texts and bytes.
+    """Builds arrays of numbers and texts, lists, tuples, dicts whose keys are texts or whole numbers, numbers, texts
+    and bytes.
 
     Args:
         data (bytes): The pickle.
@@ -185,7 +186,7 @@ class PlainUnpickler(pickle._Unpickler):  # that in C has no opcodes to take awa
         if type(target) is not dict or len(items) % 2:
             raise pickle.UnpicklingError(f'it wants to set an item of a {type(target).__name__}')
         for key in items[::2]:
-            if not isinstance(key, (str, bytes)):  # the hash of tuples that nest deeply ends the process
+            if not isinstance(key, (str, bytes, int)):  # the hash of tuples that nest deeply ends the process
                 raise pickle.UnpicklingError(f'a key of a dict is of the type {type(key).__name__}, not a text')
         target.update(zip(items[::2], items[1::2]))
 

@@ -6,7 +6,7 @@ from typing import Dict, Iterable, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from .annotations import Row
+from .annotations import MARGIN, PIXELS, Row
 from .array_archive import read_arrays
 from .key_frames import check_video_names, key_frame_lines, key_of, split_key
 from .plain_pickle import MOST_OVER_SIZE, PlainUnpickler
@@ -22,11 +22,13 @@ class Proposals(NamedTuple):
         box (np.ndarray): (P, 4) x1, y1, x2, y2, relative.
         score (np.ndarray): (P,); nan where the file has none.
         without_area (int): Boxes of these key frames that were dropped, as they have no area.
+        clipped (int): Boxes that reached up to ``MARGIN`` outside the frame.
     """
     start: np.ndarray
     box: np.ndarray
     score: np.ndarray
     without_area: int = 0
+    clipped: int = 0
 
     def __deepcopy__(self, memo: dict) -> 'Proposals':
         return self
@@ -63,6 +65,8 @@ def _read_csv(path: Path) -> dict:
     boxes: Dict[str, list] = {}
     expected = 'video,timestamp,x1,y1,x2,y2 and perhaps a score, or video,timestamp where nobody was found'
     for where, line, key_frame, fields in key_frame_lines(path, expected):
+        if len(fields) == 6 and fields[4].strip() in ('', '-1'):  # PySlowFast's predicted boxes: no label
+            del fields[4]
         try:
             box = [float(field) for field in fields]
         except ValueError:
@@ -83,7 +87,8 @@ READERS = {'.pkl': _read_pickle, '.pickle': _read_pickle, '.npz': _read_npz, '.c
 def read_proposals(path: Path) -> Dict[str, np.ndarray]:
     """Read a proposal file of any format that :func:`write_proposals` writes, or MMAction2's.
 
-    Pickles are data only: what is not a numpy array, dict, list, text or number is refused.
+    Pickles are data only: what is not a numpy array, dict, list, text or number is refused. Boxes may be lists, numbers
+    texts, and a csv PySlowFast's predicted boxes, whose seventh field is empty.
 
     Args:
         path (Path): ``.pkl``, ``.npz`` or ``.csv``.
@@ -112,6 +117,7 @@ def read_proposals(path: Path) -> Dict[str, np.ndarray]:
             raise ValueError(f'{path}: {plain(error)}') from None
         if key in proposals:
             raise ValueError(f'{path}: key {shown(name)}: occurs twice (as {key!r})')
+        boxes = _plain(boxes)
         if not isinstance(boxes, np.ndarray) or boxes.ndim != 2 or boxes.shape[1] not in (4, 5) \
                 or boxes.dtype.kind not in 'fiu':
             what = f'{boxes.dtype} {boxes.shape}' if isinstance(boxes, np.ndarray) else type(boxes).__name__
@@ -124,6 +130,26 @@ def read_proposals(path: Path) -> Dict[str, np.ndarray]:
     _check(path, list(proposals), start, box, wild, 'expected finite numbers, also as the score')
     _check(path, list(proposals), start, box, (box[:, 2:] < box[:, :2]).any(1), 'expected x1 <= x2 and y1 <= y2')
     return proposals
+
+
+def _plain(boxes: object) -> object:
+    """What public scripts write where an array (n, 5) is meant: lists, numbers as texts, perhaps with a line end, and
+    a list or array of one dimension for nobody. Anything else as it is."""
+    if isinstance(boxes, (list, tuple)):
+        if not boxes:
+            return np.zeros((0, 5))
+        try:
+            return np.array([[float(value) for value in row] for row in boxes])
+        except (TypeError, ValueError, OverflowError):  # not of numbers, or of different length
+            return boxes
+    if isinstance(boxes, np.ndarray) and boxes.dtype.kind in 'US':
+        try:
+            boxes = boxes.astype(float)
+        except ValueError:
+            return boxes
+    if isinstance(boxes, np.ndarray) and not boxes.size and boxes.shape in ((0, ), (0, 0)):
+        return boxes.reshape(0, 5)
+    return boxes
 
 
 def _columns(arrays: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -155,7 +181,7 @@ def select_proposals(proposals: Dict[str, np.ndarray], keys: Sequence[str], scor
         path (Path): Of the file, for errors.
 
     Raises:
-        ValueError: If a box that is used lies outside 0 to 1; names its key.
+        ValueError: If a box that is used reaches more than ``MARGIN`` outside 0 to 1; names its key.
     """
     none = np.zeros((0, 4), np.float16)
     box, score, start = _columns([proposals.get(key, none) for key in keys])
@@ -171,9 +197,13 @@ def select_proposals(proposals: Dict[str, np.ndarray], keys: Sequence[str], scor
     keep &= passed - passed[start[frame]] < max_boxes
     box, score = box[keep], score[keep]
     start = np.concatenate([[0], np.cumsum(np.bincount(frame[keep], minlength=len(keys)))])
-    _check(path, keys, start, box, ((box < 0) | (box > 1)).any(1),
+    inside = box.clip(0, 1)
+    outside = (inside != box).any(1)
+    far = (np.abs(inside - box) > MARGIN * (1 + 1e-3)).any(1) | (inside[:, 2:] <= inside[:, :2]).any(1)
+    _check(path, keys, start, box, far & (box > PIXELS).any(1),
            'expected a box relative to the frame (0 to 1): divide pixels by width and height')
-    return Proposals(start, box, score, int((~has_area).sum()))
+    _check(path, keys, start, box, far, 'expected a box relative to the frame (0 to 1)')
+    return Proposals(start, inside, score, int((~has_area).sum()), int(outside.sum()))
 
 
 def write_proposals(path: Path, proposals: Dict[str, np.ndarray]) -> None:

@@ -3,9 +3,11 @@ import re
 import time
 from os.path import realpath  # Path.resolve raises RuntimeError for a loop of links
 from pathlib import Path
-from typing import List, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
-from stssa_mm.evaluation.result import RESULT
+from stssa_mm.evaluation.result import RESULT, EvaluationResult
+
+from .logs import MEAN
 
 TIME = '%Y%m%d_%H%M%S'  # MMEngine names the log folder of a run by its start
 
@@ -37,6 +39,20 @@ def find_result(path: Path) -> Tuple[Path, str]:
         raise FileNotFoundError(f'{path}: no {RESULT} below: run `mim test` with --work-dir {path}, or give the file '
                                 'that tools/evaluate.py wrote with --out')
     return newest_of(found, path, 'results')
+
+
+def result_of_test(work_dir: Path, metrics: Dict[str, float]) -> Optional[EvaluationResult]:
+    """The result file of the test that gave these metrics, or None: an earlier version left none, or of another test.
+
+    Args:
+        work_dir (Path): A folder with tests anywhere below it.
+        metrics (dict[str, float]): Those of the test, with ``mAP/overall``.
+    """
+    try:
+        result = EvaluationResult.load(find_result(work_dir)[0])
+    except (OSError, ValueError):
+        return None
+    return result if abs(result.mean_ap() - metrics[MEAN]) < 1e-6 else None
 
 
 def newest_of(places: Sequence[Path], root: Path, what: str) -> Tuple[Path, str]:

@@ -54,7 +54,7 @@ def test_a_pickle_calls_nothing(tmp_path, monkeypatch, protocol):
     (pickle.dumps({('v', 902): np.zeros((1, 5))}), 'a key of a dict is of the type tuple, not a text'),
     (pickle.dumps({'v': np.zeros((1, 5))}), "key 'v': expected 'video,timestamp'"),
     (pickle.dumps({'v,902': np.zeros((1, 5)), 'v,0902': np.zeros((1, 5))}), "key 'v,0902': occurs twice"),
-    (pickle.dumps({'v,0902': [[0, 0, 1, 1, 1]]}), "key 'v,0902': found list"),
+    (pickle.dumps({'v,0902': [[0, 0, 1, 1, 'x']]}), "key 'v,0902': found list"),
     (pickle.dumps({'v,0902': np.zeros((1, 6))}), r"key 'v,0902': found float64 \(1, 6\): expected an array"),
     (pickle.dumps({'v,0902': np.array([['a'] * 5])}), r"key 'v,0902': found <U1 \(1, 5\): expected an array"),
     (pickle.dumps({'v,0902': np.zeros((1, 5)), 'w,0902': np.array([[0.5, 0, 0.2, 1, 1]])}),
@@ -133,3 +133,50 @@ def test_an_array_that_many_key_frames_share_does_not_unfold(tmp_path):
         read_proposals(tmp_path / 'p.pkl')
     (tmp_path / 'p.pkl').write_bytes(pickle.dumps({f'v,{number:04d}': array for number in range(3)}))
     assert len(read_proposals(tmp_path / 'p.pkl')) == 3
+
+
+@pytest.mark.parametrize(('boxes', 'expected'), [
+    ([[0, 0, .5, 1, '0.9\n']], [[0, 0, .5, 1, .9]]),
+    ([(0, 0, .5, 1), [0, .5, 1, 1]], [[0, 0, .5, 1], [0, .5, 1, 1]]),
+    (np.array([['0', '0', '0.5', '1', '0.9\n']]), [[0, 0, .5, 1, .9]]),
+    ([np.array([0, 0, .5, 1])], [[0, 0, .5, 1]]),
+    ([], np.zeros((0, 5))), ((), np.zeros((0, 5))), (np.zeros(0), np.zeros((0, 5))),
+    (np.zeros((0, 0)), np.zeros((0, 5))),
+    ([[]], None), ([0, 0, .5, 1, .9], None), ([[0, 0, 1, 1], [0, 0, 1, 1, 1]], None), ([['a', 0, 1, 1]], None),
+    ([[[0, 0, 1, 1]]], None), (np.zeros(5), None), ([['']], None), ({'x': 1}, None), ('0011', None),
+    (np.zeros(3), None),
+])
+def test_boxes_as_public_scripts_write_them(tmp_path, boxes, expected):
+    (tmp_path / 'p.pkl').write_bytes(pickle.dumps({'v,0902': boxes}))
+    if expected is None:
+        with pytest.raises(ValueError, match=r"p\.pkl: key 'v,0902': found .*: expected an array of numbers"):
+            read_proposals(tmp_path / 'p.pkl')
+    else:
+        found = read_proposals(tmp_path / 'p.pkl')['v,0902']
+        assert found.dtype.kind == 'f' and np.shape(expected) == found.shape
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_files_of_other_users(shared_data):
+    tables = shared_data / 'hard_inputs' / 'tables'
+    found = read_proposals(tables / 'slowfast_csv.csv')
+    assert {key: boxes.tolist() for key, boxes in found.items()} == {
+        '1j20qq1JyX4,0902': [[.036, .098, .55, .979, .995518]]}
+    assert [len(boxes) for boxes in read_proposals(tables / 'whiffe.pkl').values()] == [1, 0]
+    assert [len(boxes) for boxes in read_proposals(tables / 'empty1d.pkl').values()] == [1, 0]
+
+
+def test_a_seventh_field_that_is_a_label_is_no_proposal(tmp_path):
+    (tmp_path / 'p.csv').write_text('v,0902,0,0,1,1,3,0\n')
+    with pytest.raises(ValueError, match=':1: .*expected video,timestamp,x1'):
+        read_proposals(tmp_path / 'p.csv')
+
+
+def test_boxes_that_reach_a_little_over_the_frame_are_clipped_and_counted():
+    proposals = {'a,0001': np.array([[-.01, 0, 1.01, 1, .9], [0, 0, 1, 1, .9]], np.float32)}
+    selected = select_proposals(proposals, ['a,0001'], .5, 9, 'p')
+    assert selected.clipped == 1 and selected.box.tolist() == [[0, 0, 1, 1]] * 2
+    for box, advice in (([0, 0, 1.02, 1, .9], False), ([-.2, 0, 1, 1, .9], False), ([0, 0, 320, 240, .9], True)):
+        with pytest.raises(ValueError, match=r"key 'a,0001': box .*\(0 to 1\)") as error:
+            select_proposals({'a,0001': np.array([box])}, ['a,0001'], .5, 9, 'p')
+        assert ('divide pixels' in str(error.value)) == advice

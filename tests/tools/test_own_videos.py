@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
+from PIL import Image
 
 import stssa_mm  # noqa: F401  (registers the dataset)
 
@@ -27,6 +28,10 @@ def test_from_clips_to_samples_and_the_same_proposals_again(clips, shared_data, 
     printed = capsys.readouterr().out
     assert '1 videos without anybody are left out: noFight/nofi042.mp4\n' in printed
     assert f'mim train mmaction {out}/stssa_set.py' in printed
+    assert '2 classes; a person has one of them (softmax)\n' in printed
+    assert 'random scores' in printed and 'Training takes about' in printed and ' 10 epochs of ' in printed
+    assert f'Contact sheet, to look at before training: {out}/contact_sheet.png\n' in printed
+    assert Image.open(out / 'contact_sheet.png').size[0] > 1000
     annotations = out / 'annotations'
     table = [line.split(',') for split in ('train', 'val')
              for line in (annotations / f'{split}.csv').read_text().splitlines()]
@@ -49,7 +54,37 @@ def test_from_clips_to_samples_and_the_same_proposals_again(clips, shared_data, 
         np.testing.assert_array_equal(boxes, again[key])
 
 
-@pytest.mark.parametrize(('name', 'args'), [('from_videos', ['--out', 'set']), ('make_proposals', ['videos', 'x.pkl'])])
+def test_from_videos_without_labels_to_a_dataset(shared_data, tmp_path, load_tool, capsys):
+    """People of real videos are found and tracked, an action is chosen for each in the CVAT files and in the csv."""
+    videos, labels = shared_data / 'demo_videos', tmp_path / 'labels'
+    assert not load_tool('data/pre_annotate.py').run(
+        videos, '--out', labels, '--detector', shared_data / 'detectors' / 'yolox_nano.onnx', '--action', 'stand',
+        '--action', 'walk', '--every', .5)
+    printed = capsys.readouterr().out
+    assert ' tracks with ' in printed and f'from_videos.py {labels} --format cvat --videos {videos}' in printed
+    for file in labels.glob('*.xml'):
+        first, *others = file.read_text().split('</track>')
+        file.write_text('</track>'.join([first.replace('__undefined__</attr', 'walk</attr'), *(
+            other.replace('__undefined__</attr', 'stand</attr') for other in others)]))
+    for number, source in enumerate(([labels, '--format', 'cvat', '--attribute', 'action'], [labels / 'labels.csv'])):
+        if number:
+            table = source[0].read_text().splitlines()
+            source[0].write_text('\n'.join([table[0], *(line.replace(
+                ',,', ',walk,' if line.endswith(',0') else ',stand,') for line in table[1:])]) + '\n')
+        out = tmp_path / f'set{number}'
+        assert not load_tool('data/from_videos.py').run(*source, '--videos', videos, '--out', out, '--val-share', 0)
+        assert 'Everything trains' in capsys.readouterr().out
+    first, second = ((tmp_path / f'set{number}' / 'annotations' / 'train.csv').read_text().splitlines()
+                     for number in (0, 1))
+    assert len(first) > 8 and {line.split(',')[6] for line in first} == {'1', '2'}
+    for one, other in zip(sorted(first), sorted(second), strict=True):
+        one, other = one.split(','), other.split(',')
+        assert one[:2] + one[6:] == other[:2] + other[6:]
+        np.testing.assert_allclose(np.array(one[2:6], float), np.array(other[2:6], float), atol=2e-4)
+
+
+@pytest.mark.parametrize(('name', 'args'), [('from_videos', ['--out', 'set']), ('make_proposals', ['videos', 'x.pkl']),
+                                            ('pre_annotate', ['--out', 'set'])])
 def test_an_error_is_one_line(name, args, tmp_path, load_tool, monkeypatch):
     monkeypatch.chdir(tmp_path)
     error = load_tool(f'data/{name}.py').run('labels', *args, '--detector', 'none.onnx')

@@ -26,6 +26,8 @@ def main():
                         'proposals are taken')
     parser.add_argument('--checkpoint', help='of the config')
     parser.add_argument('--device', default='cpu', help='of the config: cpu, cuda:0 (default: cpu)')
+    parser.add_argument('--class', dest='label', default='person', metavar='NAME',
+                        help="the detector's class to look for: a name, or its number from 0 (default: person)")
     parser.add_argument('--timestamps', choices=('seconds', 'frames'),
                         help='default: seconds; those of an STSSAFasterRCNN are as its config says')
     parser.add_argument('--timestamp-start', type=float,
@@ -49,7 +51,7 @@ def main():
             summary = make_region_proposals(args.detector, args.checkpoint, args.key_frames, args.videos, args.out,
                                             selection, args.batch_size, args.device)
         else:
-            detector = open_person_detector(args.detector, args.checkpoint, args.device)
+            detector = open_person_detector(args.detector, args.checkpoint, args.device, args.label)
             summary = make_proposals(args.key_frames, args.videos, detector, args.out, args.timestamps or 'seconds',
                                      args.timestamp_start, args.video_info, 30 if args.fps is None else args.fps,
                                      selection, args.batch_size)

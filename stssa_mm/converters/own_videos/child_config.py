@@ -34,6 +34,8 @@ train_dataloader = dict(
         ann_file=f'{{annotations}}/train.csv',
         proposal_file=f'{{annotations}}/train_proposals.pkl',
 {train_pipeline}        **dataset))
+{validation}"""
+VALIDATION = """\
 val_dataloader = dict(
     dataset=dict(
         ann_file=f'{{annotations}}/val.csv',
@@ -48,6 +50,20 @@ val_evaluator = dict(
     num_classes=num_classes,
     per_class=True)
 test_evaluator = val_evaluator
+"""
+# Where everything trains: a test writes the detections on the people of training, and there is no mAP.
+NO_VALIDATION = """\
+val_dataloader = val_evaluator = val_cfg = None  # everything trains
+test_dataloader = dict(
+    dataset=dict(
+        ann_file=None,
+        proposal_file=f'{{annotations}}/train_proposals.pkl',
+{val_pipeline}        **dataset))
+test_evaluator = dict(
+    ann_file=None,
+    label_file=label_file,
+    exclude_file=None,
+    num_classes=num_classes)
 """
 # For a base that reads extracted frames.
 PIPELINES = """
@@ -67,7 +83,8 @@ def check_place(folder: Path) -> None:
                          'breaks, as its config holds the path: choose another --out')
 
 
-def write_child_config(path: Path, base: Path, title: str, classes: int, multilabel: bool, score_thr: float) -> None:
+def write_child_config(path: Path, base: Path, title: str, classes: int, multilabel: bool, score_thr: float,
+                       validates: bool = True) -> None:
     """Write a config beside the dataset that :func:`write_dataset` makes.
 
     Args:
@@ -77,6 +94,7 @@ def write_child_config(path: Path, base: Path, title: str, classes: int, multila
         classes (int): Number of classes.
         multilabel (bool): Whether a person may do several things at a time.
         score_thr (float): Least score of a proposal.
+        validates (bool): Whether there are validation files. Defaults to True.
     """
     pipelines, replaced = '', {}
     for key in ('train_pipeline', 'val_pipeline'):
@@ -85,8 +103,9 @@ def write_child_config(path: Path, base: Path, title: str, classes: int, multila
             pipelines += PIPELINES.format(key=key)
             replaced[key] = f'        pipeline={key},\n'
     relative = os.path.relpath(Path(base).resolve(), Path(path).parent.resolve())
+    validation = (VALIDATION if validates else NO_VALIDATION).format(val_pipeline=replaced.get('val_pipeline', ''))
     with whole_file(path) as part:
         part.write_text(TEMPLATE.format(
             title=title, base=relative, num_classes=classes + 1, classes=classes, multilabel=multilabel,
             score_thr=score_thr, pipelines=pipelines + '\n' if pipelines else '',
-            train_pipeline=replaced.get('train_pipeline', ''), val_pipeline=replaced.get('val_pipeline', '')))
+            train_pipeline=replaced.get('train_pipeline', ''), validation=validation))

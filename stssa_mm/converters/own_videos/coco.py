@@ -2,9 +2,10 @@
 import re
 from collections import defaultdict
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, List, Tuple
 
 from stssa_mm.files.text import plain, read_json, shown
+from stssa_mm.video.picture import picture_size
 
 from .labelled_video import LabelledVideo, Mark, check_label, check_names, person_id, relative_box, safe_name, thin_out
 
@@ -14,7 +15,8 @@ def read_coco(file: Path, folder: Path, every: float, fps: float) -> List[Labell
 
     Images with the same ``video_id``, or else in the same folder, are a video. Their order is that of ``frame_index``
     or ``frame_id``, else that of the names. Annotations with the same box are one person; ``track_id`` or
-    ``instance_id`` names people over time, where all annotations have it.
+    ``instance_id`` names people over time, where all annotations have it. Pictures are turned as their EXIF
+    orientation says, unless the json has their sizes as they are stored.
 
     Args:
         file (Path): The json.
@@ -62,26 +64,34 @@ def _videos(file: Path, folder: Path, every: float, fps: float, data: dict) -> L
     track = next((key for key in ('track_id', 'instance_id') if all(key in entry for entry in data['annotations'])),
                  None)
     found: Dict[object, list] = defaultdict(list)
-    images = {image['id']: image for image in data['images']}
+    sizes = {image['id']: _size(image, folder, f'{file}: image {image["id"]}') for image in data['images']}
+    numbers = _track_numbers([entry[track] for entry in data['annotations']], f'{file}: {track}') if track else {}
+    clipped: Dict[object, int] = defaultdict(int)
     for entry in data['annotations']:
         where = f'{file}: annotation {entry["id"]}'
-        if entry['image_id'] not in images:
+        if entry['image_id'] not in sizes:
             raise ValueError(f'{where}: image_id={entry["image_id"]!r} is not among the images')
         if entry['category_id'] not in categories:
             raise ValueError(f'{where}: category_id={entry["category_id"]!r} is not among the categories')
-        if not isinstance(entry['bbox'], list) or len(entry['bbox']) != 4:
-            raise ValueError(f'{where}: bbox={shown(entry["bbox"])}: expected x, y, width and height')
-        x, y, width, height = entry['bbox']
-        image = images[entry['image_id']]
-        box = relative_box((x, y, x + width, y + height), image['width'], image['height'], where, slack=1)
-        person = person_id(entry[track], where) if track else None
-        found[entry['image_id']].append((categories[entry['category_id']], box, person))
+        bbox = entry['bbox']
+        if not isinstance(bbox, list) or len(bbox) != 4 or not all(isinstance(value, (int, float)) for value in bbox):
+            raise ValueError(f'{where}: bbox={shown(bbox)}: expected four numbers, x, y, width and height in pixels')
+        x, y, width, height = bbox
+        box, over = relative_box((x, y, x + width, y + height), *sizes[entry['image_id']][0], where)
+        found[entry['image_id']].append((categories[entry['category_id']], box, numbers.get(str(entry.get(track)))))
+        clipped[entry['image_id']] += over
 
     videos = []
     for name, members in groups.items():
         members = _in_order(members, f'{file}: video {name}')
         video = LabelledVideo(f'{safe_name(name)}.mp4', [folder / image['file_name'] for image in members], fps,
                               len(members))
+        upright = {sizes[image['id']][1] for image in members} - {None}
+        if len(upright) > 1:
+            raise ValueError(f'{file}: video {name}: some images have the size that their EXIF orientation gives, '
+                             'others that without it: write them upright')
+        video.upright = upright != {False}
+        video.clipped = sum(clipped[image['id']] for image in members)
         for index in thin_out((i for i, image in enumerate(members) if found[image['id']]), every * fps):
             video.marks += [Mark(index, index, *mark) for mark in found[members[index]['id']]]
         if not video.marks:
@@ -89,6 +99,31 @@ def _videos(file: Path, folder: Path, every: float, fps: float, data: dict) -> L
         videos.append(video)
     check_names(videos)
     return videos
+
+
+def _size(image: dict, folder: Path, where: str) -> Tuple[Tuple[int, int], object]:
+    """Width and height of an image as the file gives them, and whether it has them upright (by its EXIF orientation),
+    or as it is stored; None: both are the same.
+
+    Raises:
+        ValueError: If the picture has another size, or is none.
+    """
+    place = folder / image['file_name']
+    stored, turned = picture_size(place)
+    upright = stored[::-1] if turned else stored
+    size = image.get('width') or upright[0], image.get('height') or upright[1]
+    if size not in (upright, stored):
+        raise ValueError(f'{where}: the file says {size[0]} x {size[1]} pixels, but {place} has {upright[0]} x '
+                         f'{upright[1]}: expected the same, as boxes are in pixels')
+    return size, None if upright == stored else size == upright
+
+
+def _track_numbers(tracks: list, where: str) -> Dict[str, int]:
+    """A number for each track: its own where all are whole numbers, else by the order of their texts."""
+    texts = sorted(set(map(str, tracks)))
+    if all(text.isascii() and text.isdecimal() for text in texts):
+        return {text: person_id(text, where) for text in texts}
+    return {text: number for number, text in enumerate(texts)}
 
 
 def _in_order(images: List[dict], where: str) -> List[dict]:

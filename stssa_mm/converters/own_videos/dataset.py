@@ -9,7 +9,7 @@ import shutil
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -27,7 +27,7 @@ from stssa_mm.video.writer import write_video
 
 from .child_config import write_child_config
 from .labelled_video import TOOL, LabelledVideo, Mark, check_seconds
-from .split import split_videos
+from .split import Moment, check_share, given_split, lopsided, split_moments
 
 ANNOTATIONS = ('action_list.pbtxt', 'key_frames_without_people.csv', 'train.csv', 'train_proposals.pkl', 'val.csv',
                'val_proposals.pkl')
@@ -59,24 +59,26 @@ def write_dataset(videos: Sequence[LabelledVideo], out: Path, base_config: Path,
         selection (Selection): Which of its boxes are taken. Defaults to ``SELECTION``.
         batch_size (int): Frames that it gets at a time. Defaults to 8.
         every (float): Seconds between key frames. Defaults to 0.5.
-        val_share (float): Part of each class's videos for validation. Defaults to 0.25.
+        val_share (float): Part of each class's videos for validation; 0: everything trains. Not asked for where the
+            videos have their ``part``. Defaults to 0.25.
         seed (int): Of the split. Defaults to 0.
         copy (bool): Copy the videos instead of linking them. Defaults to False.
 
     Returns:
         dict: ``config`` (Path), ``classes``, ``videos``, ``key_frames``, ``people`` (dicts by split), ``key_frames_of``
             (dict by class), ``empty_videos`` and ``empty_key_frames`` (list[str], without anybody), ``unlabelled``
-            (boxes without an action), ``mended`` (list[str], what was wrong with the videos that were written anew).
+            (boxes without an action), ``clipped`` (boxes that reached over the frame), ``mended`` (list[str], what was
+            wrong with the videos that were written anew), ``multilabel`` (bool), ``warnings`` (list[str]).
 
     Raises:
-        ValueError: If something is missing for a dataset, a class has too few videos, or a file of somebody else would
-            be replaced.
+        ValueError: If something is missing for a dataset, nobody is found in the videos of a class, or a file of
+            somebody else would be replaced.
     """
+    check_share(val_share)
     check_seconds(every)
     if detector is None and any(mark.box is None for video in videos for mark in video.marks):
         raise ValueError('the labels have no boxes: a person detector is needed to find them (--detector)')
     labels = {video.name: {mark.label for mark in video.marks} for video in videos}
-    split_videos(labels, val_share, seed)  # what is wrong with the labels is said before the long work
     out = Path(out)
     annotations = out / 'annotations'
     files = {video.name: out / 'videos' / video.name for video in videos}
@@ -100,9 +102,12 @@ def write_dataset(videos: Sequence[LabelledVideo], out: Path, base_config: Path,
     classes = sorted(set.union(*labels.values()))
     for video in videos:
         rows[video.name] = video_rows(video, key_frames[video.name], detections, classes)
-    found = {name: {classes[row.label - 1] for row in of_video} for name, of_video in rows.items() if of_video}
-    _check_people(labels, found)
-    val = split_videos(found, val_share, seed)
+    moments = _moments(videos, rows, classes)
+    _check_people(labels, moments)
+    parts = {video.name: video.part for video in videos}
+    own = any(parts.values())
+    split = given_split(moments, parts) if own else split_moments(moments, val_share, seed)
+    warnings = split.warnings + lopsided(moments, split, val_share)
 
     with written.replacing(annotations / 'action_list.pbtxt') as part:
         write_label_map(part, classes)
@@ -111,32 +116,44 @@ def write_dataset(videos: Sequence[LabelledVideo], out: Path, base_config: Path,
     with written.replacing(annotations / 'key_frames_without_people.csv') as part:
         part.write_text(''.join(f'{frame.key}\n' for frame in empty))
     summary = dict(classes=classes, videos={}, key_frames={}, people={})
-    for split, names in (('train', found.keys() - val), ('val', val)):
-        split_rows = [row for name in sorted(names) for row in rows[name]]
-        proposals = ground_truth_proposals(split_rows)
+    split_rows = {'train': [], 'val': []}
+    for name in sorted(moments):
+        for row in rows[name]:
+            if part := split.part[name][row.timestamp]:
+                split_rows[part].append(row)
+    for part, of_part in split_rows.items():
+        proposals = ground_truth_proposals(of_part)
         if detector is not None:
             proposals = {key: detections[key] for key in proposals}
-        with written.replacing(annotations / f'{split}.csv') as part:
-            write_annotations(part, split_rows)
-        with written.replacing(annotations / f'{split}_proposals.pkl') as part:
-            write_proposals(part, proposals)
-        summary['videos'][split] = len(names)
-        summary['key_frames'][split] = len(proposals)
-        summary['people'][split] = len({(row.video, row.timestamp, row.person) for row in split_rows})
-    all_rows = [row for of_video in rows.values() for row in of_video]
-    moments = Counter(label for label, *_ in {(row.label, row.video, row.timestamp) for row in all_rows})
+        summary['videos'][part] = len({row.video for row in of_part})
+        summary['key_frames'][part] = len(proposals)
+        summary['people'][part] = len({(row.video, row.timestamp, row.person) for row in of_part})
+        files_of_part = annotations / f'{part}.csv', annotations / f'{part}_proposals.pkl'
+        if of_part:
+            with written.replacing(files_of_part[0]) as place:
+                write_annotations(place, of_part)
+            with written.replacing(files_of_part[1]) as place:
+                write_proposals(place, proposals)
+        else:  # of an earlier call
+            for file in files_of_part:
+                file.unlink(missing_ok=True)
+    all_rows = [row for of_part in split_rows.values() for row in of_part]
+    key_frames_of = Counter(label for label, *_ in {(row.label, row.video, row.timestamp) for row in all_rows})
     summary.update(
-        key_frames_of={name: moments[number] for number, name in enumerate(classes, 1)},
+        key_frames_of={name: key_frames_of[number] for number, name in enumerate(classes, 1)},
         empty_videos=[name for name in rows if not rows[name]],
         empty_key_frames=[frame.key for frame in empty],
         unlabelled=sum(video.unlabelled for video in videos),
-        mended=[video.mended for video in videos if video.mended])
+        clipped=sum(video.clipped for video in videos),
+        mended=[video.mended for video in videos if video.mended],
+        multilabel=len(all_rows) > sum(summary['people'].values()),
+        warnings=warnings)
 
     summary['config'] = config
     with written.replacing(config) as part:
         write_child_config(
             part, base_config, f'{out.resolve().name}, as tools/data/from_videos.py made it.', len(classes),
-            multilabel=len(all_rows) > sum(summary['people'].values()), score_thr=selection.score_thr)
+            multilabel=summary['multilabel'], score_thr=selection.score_thr, validates=bool(split_rows['val']))
     partial.unlink(missing_ok=True)
     return summary
 
@@ -159,17 +176,17 @@ def place_video(video: LabelledVideo, file: Path, copy: bool) -> None:
         ValueError: If the images that it is made of differ in size, or one cannot be read.
     """
     if isinstance(video.source, list):
-        write_video(file, _images(video.source), video.fps)
+        write_video(file, _images(video.source, video.upright), video.fps)
     elif copy:
         shutil.copy2(video.source, file)
     else:
         file.symlink_to(video.source.resolve())
 
 
-def _images(files: Sequence[Path]) -> Iterator[np.ndarray]:
+def _images(files: Sequence[Path], upright: bool) -> Iterator[np.ndarray]:
     shape = None
     for file in files:
-        image = read_picture(file)
+        image = read_picture(file, upright)
         shape = shape or image.shape
         if image.shape != shape:
             raise ValueError(f'{file}: has {image.shape[1]} x {image.shape[0]} pixels, the images before it '
@@ -223,11 +240,26 @@ def _people(marks: Sequence[Mark], detected: Sequence[np.ndarray]) -> List[Perso
     return list(people.values())
 
 
-def _check_people(labels: Dict[str, Set[str]], found: Dict[str, Set[str]]) -> None:
-    for name in sorted(set.union(*labels.values())):
+def _moments(videos: Sequence[LabelledVideo], rows: Dict[str, List[Row]],
+             classes: Sequence[str]) -> Dict[str, List[Moment]]:
+    """The key frames with people of each video that has any."""
+    moments = {}
+    for video in videos:
+        found: Dict[int, set] = {}
+        for row in rows[video.name]:
+            found.setdefault(row.timestamp, set()).add(classes[row.label - 1])
+        if found:
+            moments[video.name] = [Moment(timestamp, float(video.times[timestamp - 1]), labels)
+                                   for timestamp, labels in sorted(found.items())]
+    return moments
+
+
+def _check_people(labels: Dict[str, set], moments: Dict[str, List[Moment]]) -> None:
+    found = set().union(*(moment.labels for of in moments.values() for moment in of))
+    without = []
+    for name in sorted(set().union(*labels.values()) - found):
         videos = [video for video in labels if name in labels[video]]
-        with_people = [video for video in videos if name in found.get(video, ())]
-        if len(with_people) < 2:
-            raise ValueError(f'class {name!r}: people are found in {len(with_people)} of its {len(videos)} videos '
-                             f'({", ".join(videos[:3])}{", ..." if len(videos) > 3 else ""}): expected two at least: '
-                             'try a lower --score-thr or a better detector')
+        without.append(f'{name!r} ({len(videos)} videos: {", ".join(videos[:3])}{", ..." if len(videos) > 3 else ""})')
+    if without:
+        raise ValueError(f'nobody is found in the videos of {len(without)} classes: {", ".join(without)}: try a lower '
+                         '--score-thr or a better detector, or leave these labels out')

@@ -1,4 +1,4 @@
-"""Detectors that find the people on a frame: a YOLOX ONNX file, or any detector of mmdet."""
+"""Detectors that find the people, or birds or cars, on a frame: a YOLOX ONNX file, or any detector of mmdet."""
 from pathlib import Path
 from typing import Optional
 
@@ -12,13 +12,15 @@ __all__ = [
 ]
 
 
-def open_person_detector(model: Path, checkpoint: Optional[str] = None, device: str = 'cpu') -> PersonDetector:
+def open_person_detector(model: Path, checkpoint: Optional[str] = None, device: str = 'cpu',
+                         label: str = 'person') -> PersonDetector:
     """The detector of a file.
 
     Args:
         model (Path): An ONNX file of YOLOX, or a config of mmdet.
         checkpoint (str, optional): Of the mmdet config: a file or an address. Defaults to None.
         device (str): Where mmdet's detector runs. Defaults to ``'cpu'``.
+        label (str): The class to look for: a name, or its number from 0. Defaults to ``'person'``.
 
     Returns:
         PersonDetector: The detector.
@@ -35,7 +37,7 @@ def open_person_detector(model: Path, checkpoint: Optional[str] = None, device: 
     if model.suffix == '.onnx':
         if checkpoint:
             raise ValueError(f'{model}: an ONNX file has its weights: leave out the checkpoint {checkpoint}')
-        return YOLOXPersonDetector(model)
+        return YOLOXPersonDetector(model, label)
     if not checkpoint:
         raise ValueError(f'{model}: a config of mmdet needs a checkpoint too')
-    return MMDetPersonDetector(model, checkpoint, device)
+    return MMDetPersonDetector(model, checkpoint, device, label)

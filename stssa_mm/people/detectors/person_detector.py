@@ -22,6 +22,32 @@ class PersonDetector(Protocol):
         """
 
 
+def class_number(label: str, classes: Sequence[str], where: str, limited: bool = True) -> int:
+    """The number of a class.
+
+    Args:
+        label (str): A name, or a number from 0.
+        classes (Sequence[str]): The names.
+        where (str): What has these classes, for the error.
+        limited (bool): Whether a number is one of these classes. Defaults to True.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    names = [name.lower() for name in classes]
+    text = label.strip().lower()
+    if text in names:
+        return names.index(text)
+    if text.isascii() and text.isdecimal() and len(text) < 6 and (not limited or int(text) < len(names)):
+        return int(text)
+    raise ValueError(f'{where}: no class "{label}" among its classes {", ".join(names)}')
+
+
+def name_of(model: str, label: str) -> str:
+    """What tells a detector apart where work is resumed."""
+    return model if label == 'person' else f'{model}, {label}'
+
+
 def select_people(candidates: np.ndarray, score_thr: float, nms_thr: float, max_people: int) -> np.ndarray:
     """The best of a detector's boxes.
 

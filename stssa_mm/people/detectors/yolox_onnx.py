@@ -4,17 +4,19 @@ from typing import List, Sequence, Tuple
 
 import mmcv
 import numpy as np
+from mmdet.datasets import CocoDataset
 
 from stssa_mm.files.text import plain
 
+from .person_detector import class_number, name_of
+
 STRIDES = (8, 16, 32)
 PAD = (114, 114, 114)  # mmcv pads other channels with 0 if given one number
-PERSON = 0  # of COCO's 80 classes
 MOST_SIDE, MOST_BATCH = 8192, 1024
 
 
-def decode_yolox(output: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Boxes and person scores of a YOLOX head.
+def decode_yolox(output: np.ndarray, height: int, width: int, label: int = 0) -> np.ndarray:
+    """Boxes and the scores of one class of a YOLOX head.
 
     A cell (x, y) of the grid with stride s has the box centre ((x + dx) * s, (y + dy) * s) and the size
     (exp(w) * s, exp(h) * s).
@@ -24,9 +26,10 @@ def decode_yolox(output: np.ndarray, height: int, width: int) -> np.ndarray:
             strides 8, 16 and 32, one after the other, row by row.
         height (int): Of the model's input, in pixels.
         width (int): The same.
+        label (int): The class. Defaults to 0, COCO's person.
 
     Returns:
-        np.ndarray: (N, A, 5): x1, y1, x2, y2 in pixels of the input, and objectness times the score of a person.
+        np.ndarray: (N, A, 5): x1, y1, x2, y2 in pixels of the input, and objectness times the score of the class.
 
     Raises:
         ValueError: If there are not as many cells as the input has.
@@ -40,10 +43,12 @@ def decode_yolox(output: np.ndarray, height: int, width: int) -> np.ndarray:
     if output.ndim != 3 or output.shape[1] != len(cells) or output.shape[2] < 6:
         raise ValueError(f'output of shape {output.shape}: expected (N, {len(cells)}, 5 + classes) of an input of '
                          f'{width} x {height} pixels: is it a YOLOX model, exported without decoding?')
+    if label >= output.shape[2] - 5:
+        raise ValueError(f'it has {output.shape[2] - 5} classes, and class {label} (from 0) is asked for')
     centres = (output[..., :2] + cells) * strides
     with np.errstate(over='ignore', invalid='ignore'):
         halves = np.exp(output[..., 2:4]) * strides / 2
-        scores = output[..., 4] * output[..., 5 + PERSON]
+        scores = output[..., 4] * output[..., 5 + label]
         decoded = np.concatenate([centres - halves, centres + halves, scores[..., None]], axis=-1)
     if not np.isfinite(decoded).all():
         raise ValueError('it gives boxes or scores that are infinite or nan: is the file damaged?')
@@ -55,18 +60,20 @@ class YOLOXPersonDetector:
 
     Args:
         file (Path): ONNX file with one input (N, 3, H, W), BGR from 0 to 255, and the raw output of the head.
+        label (str): The class to look for: a name of COCO, or a number from 0. Defaults to ``'person'``.
 
     Raises:
         ImportError: If onnxruntime is missing.
-        ValueError: If the file is not such a model.
+        ValueError: If the file is not such a model, or COCO has no such class.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, label: str = 'person') -> None:
         try:
             import onnxruntime
         except ImportError as error:
             raise ImportError(f'{file}: onnxruntime is needed to run it: pip install onnxruntime') from error
-        self.name = Path(file).name
+        self.name = name_of(Path(file).name, label)
+        self.label = class_number(label, CocoDataset.METAINFO['classes'], 'COCO', limited=False)
         self.file = file
         usable = [name for name in ('CUDAExecutionProvider', 'CPUExecutionProvider')
                   if name in onnxruntime.get_available_providers()]
@@ -104,7 +111,7 @@ class YOLOXPersonDetector:
         return padded.transpose(2, 0, 1).astype(np.float32), scaled.shape[1::-1]
 
     def __call__(self, frames: Sequence[np.ndarray]) -> List[np.ndarray]:
-        """Candidates for people: see :class:`PersonDetector`."""
+        """Candidates: see :class:`PersonDetector`."""
         images, sizes = zip(*(self.letterbox(frame) for frame in frames))
         step = self.batch or len(images)
         outputs = []
@@ -123,7 +130,7 @@ class YOLOXPersonDetector:
 
     def _decode(self, output: np.ndarray, images: int) -> np.ndarray:
         try:
-            decoded = decode_yolox(output, self.height, self.width)
+            decoded = decode_yolox(output, self.height, self.width, self.label)
             if len(decoded) != images:
                 raise ValueError(f'output of {len(decoded)} images, of an input of {images}')
             return decoded

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, init_default_scope
 from PIL import Image
 
+from stssa_mm.checks.dataset_checks import check_config
 from stssa_mm.converters.own_videos import convert_own_videos, guess_format
 from stssa_mm.converters.own_videos.labelled_video import LabelledVideo, Mark, safe_name, thin_out
 from stssa_mm.converters.own_videos.split import split_videos
@@ -123,26 +124,117 @@ def test_clips_without_a_detector(repo, clips, tmp_path):
         convert(repo, clips, tmp_path / 'set')
 
 
-def test_a_class_without_people(repo, clips, tmp_path):
-    write_squares(clips / 'sit' / 'f.mp4', [])
-    write_squares(clips / 'sit' / 'g.mp4', [])
-    with pytest.raises(ValueError, match="class 'sit': people are found in 0 of its 2 videos .*--score-thr"):
+def test_classes_without_people_are_named_at_once(repo, clips, tmp_path):
+    for name in ('sit', 'lie'):
+        write_squares(clips / name / 'f.mp4', [])
+        write_squares(clips / name / 'g.mp4', [])
+    with pytest.raises(ValueError, match=r"2 classes: 'lie' \(2 videos: lie/f.mp4, .*'sit' \(2 videos.*--score-thr"):
         convert(repo, clips, tmp_path / 'set', detector=Squares())
 
 
-def test_a_class_with_one_video(repo, clips, tmp_path):
+def test_a_class_with_one_video_has_it_divided_by_time(repo, clips, tmp_path):
+    write_squares(clips / 'sit' / 'f.mp4', [3], frames=40)
+    summary = convert(repo, clips, tmp_path / 'set', detector=Squares())
+    assert summary['classes'] == ['run', 'sit', 'walk fast']
+    stamps = {split: [int(row[1]) for row in rows(tmp_path / 'set', split) if row[0] == 'sit/f.mp4']
+              for split in ('train', 'val')}
+    assert stamps == dict(train=[4, 9, 14, 19, 24], val=[34, 39])  # 29 is half a second before these
+    assert any("sit/f.mp4 is divided by time, as 'sit'" in warning for warning in summary['warnings'])
+
+
+def test_everything_trains(repo, clips, tmp_path):
     write_squares(clips / 'sit' / 'f.mp4', [3])
-    detector = Squares()
-    with pytest.raises(ValueError, match="class 'sit': only the video sit/f.mp4"):
-        convert(repo, clips, tmp_path / 'set', detector=detector)
-    assert not detector.calls
+    out = tmp_path / 'set'
+    convert(repo, clips, out, detector=Squares())
+    summary = convert(repo, clips, out, detector=Squares(), val_share=0)
+    assert summary['videos'] == dict(train=5, val=0) and not summary['warnings']
+    assert sorted(file.name for file in (out / 'annotations').iterdir()) == [
+        'action_list.pbtxt', 'key_frames_without_people.csv', 'train.csv', 'train_proposals.pkl']
+    cfg = Config.fromfile(summary['config'])
+    assert cfg.val_dataloader is cfg.val_evaluator is cfg.val_cfg is None
+    assert len(sample(summary['config'], 'train')['data_samples'].gt_instances)
+    assert len(sample(summary['config'], 'test')['data_samples'].proposals)
+    assert not [finding for finding in check_config(cfg).findings if finding.level != 'note']
+
+
+def test_an_own_split_by_folders(repo, clips, tmp_path):
+    for name in ('run', 'walk fast'):
+        (clips / 'val').mkdir(exist_ok=True)
+        (clips / 'val' / name).mkdir()
+    (clips / 'run' / 'c.avi').rename(clips / 'val' / 'run' / 'c.avi')
+    (clips / 'walk fast' / 'e.mkv').rename(clips / 'val' / 'walk fast' / 'e.mkv')
+    summary = convert(repo, clips, tmp_path / 'set', detector=Squares())
+    assert {row[0] for row in rows(tmp_path / 'set', 'val')} == {'val/run/c.avi', 'val/walk_fast/e.mkv'}
+    assert summary['classes'] == ['run', 'walk fast'] and summary['videos'] == dict(train=2, val=2)
+
+
+def test_an_own_split_with_both_folders(repo, clips, tmp_path):
+    for part, clip in (('train', 'd.mp4'), ('test', 'e.mkv')):
+        place = tmp_path / 'both' / part / 'walk fast'
+        place.mkdir(parents=True)
+        (clips / 'walk fast' / clip).rename(place / clip)
+    convert(repo, tmp_path / 'both', tmp_path / 'set', detector=Squares())
+    assert {row[0] for row in rows(tmp_path / 'set', 'val')} == {'test/walk_fast/e.mkv'}
+
+
+def test_an_own_split_by_a_csv(repo, clips, tmp_path):
+    split = tmp_path / 'split.csv'
+    split.write_text('video,split\n"run/a, b.mp4",val\nc.avi,train\nnobody,train\nwalk fast/d.mp4,train\ne,test\n')
+    convert(repo, clips, tmp_path / 'set', detector=Squares(), split=split)
+    assert {row[0] for row in rows(tmp_path / 'set', 'val')} == {'run/a__b.mp4', 'walk_fast/e.mkv'}
+
+
+@pytest.mark.parametrize(('text', 'message'), [
+    ('c.avi,train\n', r'4 labelled videos are not in it, such as run/a__b\.mp4'),
+    ('c.avi,maybe\n', r":1: split='maybe': expected train or val"),
+    ('x.avi,train\n', r":1: 'x\.avi': no labelled video of this name"),
+    ('c.avi\n', r":1: 'c\.avi': expected video,train or video,val"),
+    ('c.avi,train\nrun/c,val\n', r":2: 'run/c' is in both parts"),
+])
+def test_faults_of_an_own_split(repo, clips, tmp_path, text, message):
+    split = tmp_path / 'split.csv'
+    split.write_text(text)
+    with pytest.raises(ValueError, match=rf'^{split}.*{message}'):
+        convert(repo, clips, tmp_path / 'set', detector=Squares(), split=split)
+
+
+def test_what_is_no_clip_is_skipped_and_counted(repo, clips, tmp_path):
+    (clips / 'notes.txt').write_text('x')
+    (clips / '.DS_Store').touch()
+    for name in ('Thumbs.db', '.DS_Store', 'labels.xlsx', 'cover.jpg'):
+        (clips / 'run' / name).write_text('x')
+    (clips / 'run' / 'more').mkdir()
+    summary = convert(repo, clips, tmp_path / 'set', detector=Squares())
+    note, = summary['notes']
+    assert note.startswith('7 files and folders that are no clips of a class are skipped: ')
+    assert summary['classes'] == ['run', 'walk fast']
+
+
+def test_all_broken_clips_are_named_at_once(repo, clips, tmp_path):
+    (clips / 'run' / 'x.mp4').write_text('no video')
+    (clips / 'walk fast' / 'y.mp4').touch()
+    with pytest.raises(ValueError, match=r'(?s)^2 videos cannot be used:\n  .*run/x\.mp4: .*\n  .*walk fast/y\.mp4: '):
+        convert(repo, clips, tmp_path / 'set', detector=Squares())
+
+
+def test_clips_that_are_folders_of_frames(repo, clips, tmp_path):
+    for number in range(20):
+        image = np.zeros((SIZE, SIZE, 3), np.uint8)
+        image[24:40, number:number + 16] = 255
+        place = clips / 'run' / 'frames' / f'img_{number + 1:05d}.png'
+        place.parent.mkdir(exist_ok=True)
+        Image.fromarray(image).save(place)
+    with pytest.raises(ValueError, match=r'run/frames: a folder of frames .*--fps'):
+        convert(repo, clips, tmp_path / 'set', detector=Squares())
+    convert(repo, clips, tmp_path / 'set', detector=Squares(), fps=10)
+    lefts = {row[1]: float(row[2]) * SIZE for row in rows(tmp_path / 'set') if row[0] == 'run/frames.mp4'}
+    assert lefts == {f'{t:04d}': pytest.approx(t - 1, abs=.01) for t in (4, 9, 14, 19)}
 
 
 @pytest.mark.parametrize(('make', 'message'), [
     (lambda f: (f / 'empty').mkdir(), r'clips/empty: the folder is empty: expected video clips'),
-    (lambda f: (f / 'notes.txt').touch(), r'notes\.txt: expected only folders here'),
-    (lambda f: (f / 'run' / 'more').mkdir(), r'run/more: expected only video clips'),
-    (lambda f: (f / 'run' / 'notes.txt').write_text('x'), r'notes\.txt: it cannot be opened'),
+    (lambda f: [(f / 'texts').mkdir(), (f / 'texts' / 'a.txt').touch()], r'texts: no video in it: expected video cl'),
+    (lambda f: (f / 'run' / 'x.mp4').write_text('x'), r'x\.mp4: it cannot be opened'),
     (lambda f: (f / 'run' / 'a__b.mp4').symlink_to(f / 'run' / 'c.avi'), r'name in the dataset is run/a__b\.mp4'),
 ])
 def test_folders_that_are_not_as_expected(repo, clips, tmp_path, make, message):
@@ -220,6 +312,39 @@ def test_faults_of_a_csv_name_file_and_line(repo, videos, tmp_path, header, line
         convert(repo, file, tmp_path / 'set', detector=Squares())
 
 
+def test_boxes_that_reach_over_the_frame_by_a_pixel_or_two_are_clipped_and_counted(repo, videos, tmp_path):
+    file = write_csv(videos, 'a.mp4,0,1,sit,-2,0,65,64', 'b.mp4,0,1,sit,3,3,66,65.5', header=BOXES)
+    summary = convert(repo, file, tmp_path / 'set', box_unit='pixels')
+    assert summary['clipped'] == 2
+    assert {tuple(row[2:6]) for row in rows(tmp_path / 'set')} == {
+        ('0.0000', '0.0000', '1.0000', '1.0000'), ('0.0469', '0.0469', '1.0000', '1.0000')}
+    file = write_csv(videos, 'a.mp4,0,1,sit,-0.01,0,1.02,1', 'b.mp4,0,1,sit,0,0,1,1', header=BOXES)
+    assert convert(repo, file, tmp_path / 'set')['clipped'] == 1
+    file = write_csv(videos, 'a.mp4,0,1,sit,0,0,1.2,1', header=BOXES)
+    with pytest.raises(ValueError, match=r':2: box 0,0,1\.2,1: expected 0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1$'):
+        convert(repo, file, tmp_path / 'set')  # these do not look like pixels
+
+
+def test_boxes_frame_by_frame(repo, videos, tmp_path):
+    lines = [f'{name}.mp4,{frame / 10},{frame / 10},sit,0.2,0.2,0.5,0.5' for name in 'ab' for frame in range(20)]
+    convert(repo, write_csv(videos, *lines, header=BOXES), tmp_path / 'set')
+    assert [row[1] for row in rows(tmp_path / 'set') if row[0] == 'a.mp4'] == ['0004', '0009', '0014', '0019']
+
+
+def test_a_csv_with_its_own_split_and_people(repo, videos, tmp_path):
+    header = 'video,start,end,label,split,x1,y1,x2,y2,person'
+    lines = ('a.mp4,0,2,sit,val,0.2,0.2,0.5,0.5,7', 'b.mp4,0,2,sit,train,0.2,0.2,0.5,0.5,3',
+             'b.mp4,0,2,,train,0.5,0.2,0.9,0.5,4')
+    summary = convert(repo, write_csv(videos, *lines, header=header), tmp_path / 'set')
+    assert {(row[0], row[7]) for row in rows(tmp_path / 'set', 'val')} == {('a.mp4', '7')}
+    assert {(row[0], row[7]) for row in rows(tmp_path / 'set', 'train')} == {('b.mp4', '3')}
+    assert summary['unlabelled'] == 1
+    for line, message in (('a.mp4,0,1,sit,train,0,0,1,1,7', "split='train', and 'val' in a row above"),
+                          ('b.mp4,0,1,sit,train,0,0,1,1,x', "person='x': expected a whole number")):
+        with pytest.raises(ValueError, match=f':5: {message}'):
+            convert(repo, write_csv(videos, *lines, line, header=header), tmp_path / 'set')
+
+
 def test_boxes_in_pixels_outside_the_frame(repo, videos, tmp_path):
     file = write_csv(videos, 'a.mp4,0,1,sit,0,0,70,64', header=BOXES)
     with pytest.raises(ValueError, match=':2: box 0,0,70,64: expected 0 <= x1 < x2 <= 64'):
@@ -269,6 +394,43 @@ def test_cvat_video_of_an_odd_size_that_needs_mending(repo, tmp_path):
     assert len(summary['mended']) == 2 and open_video(tmp_path / 'set' / 'videos' / 'a.mp4.mp4').size == (65, 63)
     table = [row for row in rows(tmp_path / 'set') if row[0] == 'a.mp4.mp4' and row[7] == '0']
     assert [float(row[4]) * 65 for row in table] == pytest.approx([16, 21, 26, 31], abs=.01)
+
+
+def test_cvat_tasks_unzipped_in_folders_of_their_own(repo, videos, tmp_path):
+    for number, name in enumerate('ab'):
+        write_cvat(tmp_path / 'tasks' / f'task_{number}' / 'annotations.xml', f'{name}.mp4')
+    summary = convert(repo, tmp_path / 'tasks', tmp_path / 'set', videos=videos, attributes=['action'])
+    assert summary['videos'] == dict(train=1, val=1)
+
+
+def test_cvat_finds_videos_whose_folders_it_forgot(repo, videos, tmp_path):
+    (videos / 'inside').mkdir()
+    (videos / 'b.mp4').rename(videos / 'inside' / 'b.mp4')
+    for name in 'ab':
+        write_cvat(tmp_path / 'exports' / f'{name}.xml', f'{name}.mp4')
+    convert(repo, tmp_path / 'exports', tmp_path / 'set', videos=videos, attributes=['action'])
+    assert {row[0] for row in rows(tmp_path / 'set')} == {'a.mp4', 'inside/b.mp4'}
+
+
+def test_cvat_boxes_with_rotation(repo, videos, tmp_path):
+    """A box of 16 x 16 pixels that is turned by 45 degrees has one of 22.6 around it."""
+    for name in 'ab':
+        file = write_cvat(tmp_path / 'exports' / f'{name}.xml', f'{name}.mp4')
+        file.write_text(file.read_text().replace('frame="5" ', 'frame="5" rotation="45.00" '))
+    summary = convert(repo, tmp_path / 'exports', tmp_path / 'set', videos=videos, attributes=['action'])
+    box = next([float(side) * SIZE for side in row[2:6]] for row in rows(tmp_path / 'set') if row[1] == '0006')
+    half = 16 / 2 ** .5
+    assert box == pytest.approx([13 - half, 32 - half, 13 + half, 32 + half], abs=.01)
+    assert summary['notes'] == ['4 boxes are rotated: the upright boxes around them are taken']
+
+
+def test_cvat_videos_without_an_action_are_left_out_and_named(repo, videos, tmp_path):
+    for name in 'ab':
+        file = write_cvat(tmp_path / 'exports' / f'{name}.xml', f'{name}.mp4')
+    file.write_text(file.read_text().replace('>sit<', '>__undefined__<').replace('>stand<', '><'))
+    summary = convert(repo, tmp_path / 'exports', tmp_path / 'set', videos=videos, attributes=['action'])
+    assert summary['notes'] == ['1 videos have no box with an action and are left out: b.mp4']
+    assert {row[0] for row in rows(tmp_path / 'set')} == {'a.mp4'}
 
 
 def test_cvat_labels_of_tracks(repo, videos, tmp_path):
@@ -365,6 +527,33 @@ def test_coco_images_of_an_odd_size_lose_no_pixel(repo, coco, tmp_path):
     assert video.size == (65, 63) and len(video) == 20
 
 
+@pytest.mark.parametrize('upright', [True, False])
+def test_coco_images_with_an_orientation(repo, coco, tmp_path, upright):
+    """Stored lying (EXIF 6: turn by 90 degrees): the video is as the json has its sizes."""
+    data, file = coco
+    for image in data['images']:
+        place = file.parent / image['file_name']
+        picture = Image.fromarray(np.asarray(Image.open(place))[:48])  # 64 x 48
+        exif = picture.getexif()
+        exif[0x0112] = 6
+        (picture.transpose(Image.ROTATE_90) if upright else picture).save(place, exif=exif)
+        image.update(width=64, height=48)
+    convert(repo, write_coco(coco), tmp_path / 'set', fps=10)
+    video = open_video(tmp_path / 'set' / 'videos' / 'x.mp4')
+    assert video.size == (64, 48)
+    red, green, blue = video.read([16])[0][32, 24]
+    assert red > 200 and green < 60 and blue < 60
+
+
+def test_coco_with_text_track_ids(repo, coco, tmp_path):
+    data, _ = coco
+    for entry in data['annotations']:
+        entry['track_id'] = 'p2' if entry['image_id'] % 2 else 'p1'
+    convert(repo, write_coco(coco), tmp_path / 'set', fps=10)
+    assert {(row[1], row[7]) for row in rows(tmp_path / 'set')} == {
+        ('0001', '0'), ('0006', '1'), ('0012', '1'), ('0017', '0')}
+
+
 def test_coco_with_videos_and_tracks(repo, coco, tmp_path):
     data, _ = coco
     data['videos'] = [dict(id=1, name='first.avi'), dict(id=2, name='second.avi')]
@@ -390,6 +579,9 @@ def change(*path, to):
     (change('images', to=[]), r"labels\.json: no 'images' in it"),
     (change('images', 0, 'file_name', to='x/99.png'), r'image 0: .*x/99\.png: no such file'),
     (change('annotations', 3, 'bbox', to=[60, 24, 16, 16]), r'annotation 3: box 60,24,76,40: expected'),
+    (change('annotations', 3, 'bbox', to=[]), r'annotation 3: bbox=\[\]: expected four numbers'),
+    (change('annotations', 3, 'bbox', to=[1, 2, 3, 'x']), r'annotation 3: bbox='),
+    (change('images', 3, 'width', to=65), r'image 3: the file says 65 x 64 pixels, but .* has 64 x 64'),
     (change('annotations', 3, 'image_id', to=777), r'annotation 3: image_id=777'),
     (change('annotations', 3, 'category_id', to=1), r'annotation 3: category_id=1'),
     (change('annotations', 3, to={'id': 3}), r"an entry is not as COCO describes it: KeyError\('image_id'"),
@@ -422,7 +614,7 @@ def test_coco_with_a_file_that_is_no_image(repo, coco, tmp_path):
 def test_coco_images_of_different_size(repo, coco, tmp_path):
     file = write_coco(coco)
     Image.new('RGB', (8, 8)).save(file.parent / 'x' / '3.png')
-    with pytest.raises(ValueError, match=r'x/3\.png: has 8 x 8 pixels, the images before it 64 x 64'):
+    with pytest.raises(ValueError, match=r'image 3: the file says 64 x 64 pixels, but .*x/3\.png has 8 x 8'):
         convert(repo, file, tmp_path / 'set', fps=10)
 
 
@@ -432,9 +624,20 @@ def test_formats_are_guessed(tmp_path, clips, videos):
     write_cvat(tmp_path / 'exports' / 'a.xml', 'a.mp4')
     assert guess_format(clips) == 'folders'
     assert guess_format(tmp_path / 'exports') == 'cvat'
-    for name, form in (('a.csv', 'csv'), ('a.xml', 'cvat'), ('a.json', 'coco')):
-        (tmp_path / name).touch()
+    via = json.dumps({key: {} for key in ('project', 'attribute', 'file', 'metadata', 'view')})
+    for name, text, form in (('a.csv', '', 'csv'), ('a.xml', '', 'cvat'), ('a.json', '{"images": []}', 'coco'),
+                             ('b.json', via, 'via'), ('a.pkl', '', 'tubes')):
+        (tmp_path / name).write_text(text)
         assert guess_format(tmp_path / name) == form
+    for name, text, found in (('c.json', '{"a": 1}', 'found a: neither COCO'), ('d.json', '{', 'not JSON'),
+                              ('e.json', '{"x1": {"regions": []}}', 'VIA 2.*export it as COCO'),
+                              ('a.mat', '', 'cannot be read as labels: expected one of folders of clips, a csv')):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(ValueError, match=found):
+            guess_format(tmp_path / name)
+    (tmp_path / 'tasks' / 'task_1').mkdir(parents=True)
+    (tmp_path / 'tasks' / 'task_1' / 'annotations.xml').touch()
+    assert guess_format(tmp_path / 'tasks') == 'cvat'
     with pytest.raises(ValueError, match='say which they are with --format'):
         guess_format(tmp_path)
     (tmp_path / 'empty').mkdir()
@@ -446,29 +649,30 @@ def test_formats_are_guessed(tmp_path, clips, videos):
 
 def test_key_frames_lie_in_the_middle_of_their_stretches():
     def frames(*marks, fps=10, count=40, every=1):
-        return LabelledVideo('x', None, fps, count, [Mark(*mark, 'sit') for mark in marks]).key_frames(every)
+        marks = [Mark(first, last, *label or ['sit']) for first, last, *label in marks]
+        return LabelledVideo('x', None, fps, count, marks).key_frames(every)
 
     assert frames((0, 39)) == [5, 15, 25, 35]
     assert frames((15, 25)) == [15, 25]
     assert frames((16, 24)) == [20]  # too short for one of the grid: its own middle
-    assert frames((0, 39), (7, 8)) == [5, 7, 15, 25, 35]
+    assert frames((0, 39), (7, 8)) == [5, 15, 25, 35]  # nothing new so soon
+    assert frames((0, 39), (7, 8, 'nod')) == [5, 7, 15, 25, 35]
     assert frames((3, 3)) == [3]
     assert frames((0, 3), count=4) == [1]
     assert frames((0, 39), fps=29.97, every=.5) == [7, 22, 37]
 
 
+@pytest.mark.parametrize(('step', 'expected'), [(1, range(8, 600, 15)), (3, range(0, 600, 15)),
+                                                (10, range(0, 600, 20))])
+def test_boxes_given_frame_by_frame_keep_the_distance_of_key_frames(step, expected):
+    """Each box is a mark of one frame, with another label from half of the video on."""
+    marks = [Mark(frame, frame, 'sit' if frame < 300 else 'stand', (0, 0, .5, .5)) for frame in range(0, 600, step)]
+    assert LabelledVideo('x', None, 30, 600, marks).key_frames(.5) == list(expected)
+
+
 def test_thinning_keeps_a_distance():
     assert thin_out([0, 1, 2, 9, 10, 11, 30], 10) == [0, 10, 30]
     assert thin_out(range(0, 60), 14.985) == [0, 15, 30, 45]
-
-
-@pytest.mark.parametrize('share', [.1, .25, .5, .9])
-def test_a_split_has_each_class_on_both_sides_by_its_share(share):
-    labels = {f'{name}{i}': {name} for name, count in (('a', 40), ('b', 20), ('c', 2)) for i in range(count)}
-    val = split_videos(labels, share)
-    for name, count in (('a', 40), ('b', 20), ('c', 2)):
-        assert sum(video.startswith(name) for video in val) == min(max(round(share * count), 1), count - 1)
-    assert split_videos(labels, share) == val != split_videos(labels, share, seed=1)
 
 
 def test_a_split_of_videos_with_several_labels():
@@ -478,13 +682,6 @@ def test_a_split_of_videos_with_several_labels():
     for name in ('sit', 'talk', 'nod'):
         sides = {video in val for video in labels if name in labels[video]}
         assert sides == {True, False}
-
-
-def test_a_split_that_cannot_be():
-    with pytest.raises(ValueError, match='fall into one part'):
-        split_videos({'1': {'a', 'b'}, '2': {'a', 'c'}, '3': {'b', 'c'}}, .5)
-    with pytest.raises(ValueError, match='val_share=1: expected'):
-        split_videos({'1': {'a'}, '2': {'a'}}, 1)
 
 
 @pytest.mark.parametrize('path', ['/x.mp4', '../x.mp4', 'a/../../x.mp4'])

@@ -194,3 +194,32 @@ def test_a_hostile_checkpoint_runs_nothing(mmdet_files, tmp_path):
     with pytest.raises(ValueError, match='cannot be loaded as weights'):
         open_person_detector(mmdet_files[0], str(tmp_path / 'hostile.pth'))
     assert not (tmp_path / 'ran').exists()
+
+
+def test_other_classes_by_name_or_number(shared_data, street):
+    """The scores of a class are its column of the network's output."""
+    file = shared_data / 'detectors' / 'yolox_nano.onnx'
+    by_name, by_number = (open_person_detector(file, label=label) for label in ('Car', '2'))
+    assert by_name.label == by_number.label == 2 and open_person_detector(file, label='bird').label == 14
+    car, again = by_name([street])[0], by_number([street])[0]
+    person = open_person_detector(file)([street])[0]
+    np.testing.assert_array_equal(car, again)
+    np.testing.assert_array_equal(car[:, :4], person[:, :4])
+    assert person[:, 4].max() > .8 > .3 > car[person[:, 4].argmax(), 4]
+    assert by_name.name != by_number.name != 'yolox_nano.onnx' == open_person_detector(file).name
+    with pytest.raises(ValueError, match='COCO: no class "ghost" among its classes person, bicycle, car'):
+        open_person_detector(file, label='ghost')
+    with pytest.raises(ValueError, match=r'it has 80 classes, and class 80 \(from 0\) is asked for'):
+        open_person_detector(file, label='80')([street])
+
+
+def test_other_classes_of_mmdet(mmdet_files):
+    config, checkpoint = mmdet_files
+    frame = np.random.default_rng(0).integers(0, 256, (60, 120, 3), dtype=np.uint8)
+    detector = open_person_detector(config, str(checkpoint), label='bicycle')
+    expected = inference_detector(detector.model, np.ascontiguousarray(frame[..., ::-1])).pred_instances
+    expected = expected[expected.labels == 1]
+    assert len(expected)
+    np.testing.assert_allclose(detector([frame])[0][:, 4], expected.scores.numpy())
+    with pytest.raises(ValueError, match='no class "80" among'):
+        open_person_detector(config, str(checkpoint), label='80')
