@@ -54,7 +54,7 @@ def draw_key_frames(cfg: Config, split: str, keys: Sequence[str], out: Path, det
     found = _detected(detections, names, score_thr) if detections else {}
     tiles: List[np.ndarray] = []
     for text in keys:
-        key = key_of(*split_key(text))
+        key = split_key(text).key
         if key not in there:
             raise ValueError(f'{text}: no key frame of the {split} data: expected one of {len(there)}, such as '
                              f'{", ".join(list(there)[:3])}')

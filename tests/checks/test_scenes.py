@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from stssa_mm.checks.dataset_checks import check_config
+from stssa_mm.checks import check_config
 from stssa_mm.checks.scenes import ALIKE, alike, difference_hash, video_hashes
 from stssa_mm.converters.own_videos import convert_own_videos
 from stssa_mm.video.writer import write_video

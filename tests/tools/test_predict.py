@@ -211,7 +211,7 @@ def test_key_frames_far_apart_are_drawn_with_all_between(run, tmp_path):
 
 
 def test_ctrl_c_leaves_a_playable_video_and_the_rows_so_far(run, videos, tmp_path, monkeypatch):
-    seen = []
+    seen, before = [], signal.getsignal(signal.SIGINT)
     add = predict_module.ActionFile.add
 
     def interrupted(self, key_frame):
@@ -228,7 +228,7 @@ def test_ctrl_c_leaves_a_playable_video_and_the_rows_so_far(run, videos, tmp_pat
     assert len(open_video(out / videos[0].stem / 'video.mp4')) == 11
     assert {row['time'] for row in rows(out / videos[0].stem / 'detections.csv')} == {'0.0', '1.0'}
     assert rows(out / videos[0].stem / 'events.csv')
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_ctrl_c_in_a_process_of_its_own(small_network, videos, tmp_path):

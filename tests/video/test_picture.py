@@ -79,7 +79,7 @@ def test_an_eps_named_png_starts_no_program(name, gs, tmp_path):
         assert gs.exists()  # so this is hostile
         gs.unlink()
     line = rf'^{re.escape(str(file))}: .*it is no picture \(BMP, JPEG, PNG, WEBP\)[^\n]*$'
-    for read in (lambda: read_picture(file), lambda: list(_images([file])), lambda: list(rgb_frames(folder, 1))):
+    for read in (lambda: read_picture(file), lambda: list(_images([file], False)), lambda: list(rgb_frames(folder, 1))):
         with pytest.raises(ValueError, match=line):
             read()
     frames = FrameFolder(folder)

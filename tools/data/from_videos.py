@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from stssa_mm.checks.dataset_checks import check_config
+from stssa_mm.checks import check_config
 from stssa_mm.converters.own_videos import FORMATS, convert_own_videos
 from stssa_mm.people.detectors import open_person_detector
 from stssa_mm.people.proposals import SELECTION, Selection

@@ -154,6 +154,9 @@ def convert_own_videos(source: Path,
         ValueError: If something is not as it should be.
     """
     check_place(out)
+    check_seconds(every)
+    if fps:
+        check_rate(fps)
     source = Path(source)
     form = form or guess_format(source)
     if not source.exists():
@@ -161,9 +164,6 @@ def convert_own_videos(source: Path,
     folder = Path(videos) if videos else source if source.is_dir() else source.parent
     if not folder.is_dir():
         raise FileNotFoundError(f'{folder}: no such folder of videos')
-    check_seconds(every)
-    if fps:
-        check_rate(fps)
     mended = Path(out, 'videos')
     notes: List[str] = []
     if form == 'folders':
