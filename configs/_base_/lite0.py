@@ -19,7 +19,7 @@ model = dict(
 
 train_pipeline = [
     dict(type='STSSAVideoInit'),
-    dict(type='STSSASampleFrames', clip_len=8, frame_interval=8, shift=4),
+    dict(type='STSSASampleFrames', clip_len=8, frame_interval=8, shift=4, grid=4),
     dict(type='STSSAVideoDecode'),
     dict(type='Resize', scale=(-1, 224)),
     dict(type='Flip', flip_ratio=0.5),

@@ -3,6 +3,7 @@ import copy
 import multiprocessing
 import os
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 import numpy as np
@@ -67,7 +68,8 @@ class FrameMaps:
         device (str): Defaults to ``'cpu'``.
 
     Raises:
-        ValueError: If its trunk is no frozen :class:`STSSAFrameTrunk`, or its clips are not of whole frames.
+        ValueError: If its trunk is no frozen :class:`STSSAFrameTrunk`, its clips are not of whole frames, or the
+            checkpoint does not fit.
     """
 
     def __init__(self, config: Path, checkpoint: Optional[str] = None, device: str = 'cpu') -> None:
@@ -90,10 +92,17 @@ class FrameMaps:
             raise ValueError(f'{config}: model.backbone.frozen_stages={self.trunk.frozen_stages}: expected '
                              f'{self.trunk.last_stage} or more: a trunk that is trained changes its maps')
         if checkpoint:
-            load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
-        else:
-            model.init_weights()
-        self.model = model.to(device).eval()
+            try:
+                load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True)
+            except (EOFError, RuntimeError, UnpicklingError) as error:
+                reason = ' '.join(str(error).split())[:300]
+                raise ValueError(f'{checkpoint}: not a checkpoint of {config} ({reason})') from error
+        else:  # of the whole model only where a checkpoint is named for it: MMEngine logs each weight
+            (model if self.cfg.model.get('init_cfg') else self.trunk).init_weights()
+        try:
+            self.model = model.to(device).eval()
+        except (AssertionError, RuntimeError) as error:
+            raise ValueError(f'device={device!r}: {str(error).splitlines()[0]}') from error
         self.device = device
         steps = self.pipelines['val_dataloader']
         self.open = [STEPS.build(dict(step)) for step in steps[:1] if step['type'] == 'STSSAVideoInit']
