@@ -3,7 +3,9 @@
 _base_ = './_base_/lite0.py'
 
 num_classes = 22  # 21 actions + 1
-model = dict(roi_head=dict(bbox_head=dict(num_classes=num_classes)))
+model = dict(
+    roi_head=dict(shared_head=dict(dims=128), bbox_head=dict(in_channels=128, num_classes=num_classes)))
+optim_wrapper = dict(optimizer=dict(lr=2e-3))
 
 data_root = 'data/jhmdb'
 annotations = f'{data_root}/annotations'
