@@ -10,12 +10,15 @@ model = dict(
         out='_blocks.15',  # 320 channels, a cell is 32 pixels
         difference=True),  # a frozen image trunk sees no motion
     roi_head=dict(
-        bbox_roi_extractor=dict(featmap_stride=32, output_size=4, sampling_ratio=1),
+        bbox_roi_extractor=dict(featmap_stride=32, output_size=3, sampling_ratio=1),
         shared_head=dict(in_channels=640, dims=64, layers=1),  # a wider or deeper one overfits a few hundred clips
         bbox_head=dict(in_channels=64, multilabel=False)),
     data_preprocessor=dict(mean=[127, 127, 127], std=[128, 128, 128]),  # as the weights were trained
-    # RoIs that the jitter moved are trained on, too.
-    train_cfg=dict(rcnn=dict(assigner=dict(pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5))))
+    # The RoIs are the proposals that the jitter moved.
+    train_cfg=dict(
+        rcnn=dict(
+            assigner=dict(pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5),
+            sampler=dict(add_gt_as_proposals=False))))
 
 train_pipeline = [
     dict(type='STSSAVideoInit'),
@@ -40,7 +43,7 @@ train_dataloader = dict(batch_size=16, num_workers=2, dataset=dict(pipeline=trai
 val_dataloader = dict(batch_size=16, num_workers=2, dataset=dict(pipeline=val_pipeline, **frame_numbers))
 test_dataloader = val_dataloader
 
-max_epochs = 10
+max_epochs = 8
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(
     optimizer=dict(lr=5e-4), paramwise_cfg=dict(custom_keys=dict(gammas=dict(lr_mult=10, decay_mult=0))))

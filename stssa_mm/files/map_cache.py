@@ -100,8 +100,8 @@ class MapCache:
         """Raises ValueError if the frames were made into other pictures."""
         wanted = json.loads(json.dumps(pictures))
         if self.index['pictures'] != wanted:
-            raise ValueError(f'{self.folder}: the maps are of pictures made by {self.index["pictures"]}, but the config '
-                             f'makes them by {wanted}: {AGAIN}, with another --out')
+            raise ValueError(f'{self.folder}: the maps are of pictures made by {self.index["pictures"]}, but the '
+                             f'config makes them by {wanted}: {AGAIN}, with another --out')
 
     def _file(self, video: str, suffix: str) -> Path:
         return self.folder / 'maps' / f'{video}{suffix}'

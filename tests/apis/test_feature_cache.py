@@ -41,7 +41,8 @@ def model_and_samples(config, loader, seeds=range(4)):
 
 def test_the_size_is_said_before(kept):
     _, _, said = kept
-    assert len(said) == 1 and 'of 9 videos are missing' in said[0] and 'maps of 40 x 6 x 10' in said[0] and 'GB' in said[0]
+    assert len(said) == 1 and 'of 9 videos are missing' in said[0]
+    assert 'maps of 40 x 6 x 10' in said[0] and 'GB' in said[0]
 
 
 @pytest.mark.parametrize('loader', ['train_dataloader', 'val_dataloader'])

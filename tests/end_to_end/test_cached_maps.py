@@ -58,6 +58,7 @@ def test_what_does_not_fit_is_one_line(run, mim, tmp_path, toy):
     first, *_, last = sorted(videos.iterdir())
     shutil.copy(first, last)
     result = mim('train', 'mmaction', cached, '--work-dir', tmp_path, '--cfg-options',
-                 f'train_dataloader.dataset.data_prefix.img={videos}', f'val_dataloader.dataset.data_prefix.img={videos}',
+                 f'train_dataloader.dataset.data_prefix.img={videos}',
+                 f'val_dataloader.dataset.data_prefix.img={videos}',
                  check=False)
     assert result.returncode and f'are of another file than {last} is now: run tools/cache_features.py' in result.stderr

@@ -62,7 +62,8 @@ def test_other_trunks_pictures_and_videos(tmp_path, video):
         cache.get('b.mp4', video)
 
 
-@pytest.mark.parametrize('change', [lambda data: data[:-1], lambda data: data[:-1] + b'x', lambda data: b'x' + data[1:]])
+@pytest.mark.parametrize('change', [
+    lambda data: data[:-1], lambda data: data[:-1] + b'x', lambda data: b'x' + data[1:]])
 def test_a_video_that_was_exchanged(tmp_path, video, change):
     cache = MapCache(tmp_path / 'maps', INDEX)
     keep(cache, video, [3])

@@ -12,7 +12,7 @@ def test_it_says_what_comes_next(load_tool, toy, tmp_path, capsys):
     assert not load_tool('cache_features.py').run(config, '--out', tmp_path / 'maps', '--jobs', 1)
     said = capsys.readouterr().out
     assert f'mim train mmaction {tmp_path}/maps/small_cached.py' in said
-    assert f'9 of 9 videos are missing' in said and ' GB in ' in said
+    assert '9 of 9 videos are missing' in said and ' GB in ' in said
 
 
 def test_errors_are_one_line(load_tool, toy, tmp_path):

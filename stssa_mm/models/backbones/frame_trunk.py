@@ -23,8 +23,8 @@ FRAMES = {'cpu': 1}
 class STSSAFrameTrunk(BaseModule):
     """Run an image network on every frame: (N, 3, T, H, W) to (N, C, T, h, w).
 
-    It sees no motion: what compares frames is ``difference`` and the parts after it. Input in RGB, scaled as the network
-    was trained: (x - 127) / 128 for EfficientNet-Lite, which is ``mean`` and ``std`` of ``data_preprocessor``.
+    It sees no motion: what compares frames is ``difference`` and the parts after it. Input in RGB, scaled as the
+    network was trained: (x - 127) / 128 for EfficientNet-Lite, which is ``mean`` and ``std`` of ``data_preprocessor``.
 
     Args:
         network (str): ``'efficientnet-lite0'`` to ``'efficientnet-lite4'``, ``'timm/NAME'`` or ``'torchvision/NAME'``.
@@ -61,8 +61,8 @@ class STSSAFrameTrunk(BaseModule):
         self.frozen_stages = frozen_stages
         self._cache_fits = False
         if cache and not self.frozen:
-            raise ValueError(f'model.backbone.cache={cache!r}: expected frozen_stages of {self.last_stage} or more: maps '
-                             'that are kept are those of a trunk that does not change')
+            raise ValueError(f'model.backbone.cache={cache!r}: expected frozen_stages of {self.last_stage} or more: '
+                             'maps that are kept are those of a trunk that does not change')
         self.register_load_state_dict_post_hook(lambda *_: setattr(self, '_cache_fits', False))
         for layer in self._frozen_layers():
             for parameter in layer.parameters():

@@ -36,7 +36,8 @@ def build_network(name: str) -> nn.Module:
     source, _, model = name.partition('/')
     try:
         if name.startswith(LITE):
-            return _package('efficientnet_lite_pytorch', 'efficientnet-lite-pytorch').EfficientNet.from_name(name).eval()
+            lite = _package('efficientnet_lite_pytorch', 'efficientnet-lite-pytorch')
+            return lite.EfficientNet.from_name(name).eval()
         if source == 'timm' and model:
             return _package('timm', 'timm').create_model(model).eval()
         if source == 'torchvision' and model:
@@ -104,8 +105,8 @@ def cut(network: nn.Module, out: Union[int, str]) -> fx.GraphModule:
     strides = {node: round(SIZE / shape[3]) for node, shape in maps.items()}
     found = [node for node in maps if (strides[node] == out if isinstance(out, int) else out in _layers(node))]
     if not found:
-        raise ValueError(f'model.backbone.out={out!r}: {type(network).__name__} makes no such map: expected a stride out '
-                         f'of {sorted(set(strides.values()))} or the name of a layer')
+        raise ValueError(f'model.backbone.out={out!r}: {type(network).__name__} makes no such map: expected a stride '
+                         f'out of {sorted(set(strides.values()))} or the name of a layer')
     last = found[-1]
     order = list(graph.graph.nodes)
     for node in reversed(order[order.index(last) + 1:]):

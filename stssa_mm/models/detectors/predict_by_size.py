@@ -10,8 +10,8 @@ def by_size(batch_inputs: Tensor, batch_data_samples: list) -> Iterator[Tuple[Te
 
     Args:
         batch_inputs (Tensor): (N, 3, T, H, W), padded at the right and the bottom.
-        batch_data_samples (list[ActionDataSample]): With the meta key ``img_shape``, height and width before padding, or
-            with ``map_shape`` where the inputs are kept maps.
+        batch_data_samples (list[ActionDataSample]): With the meta key ``img_shape``, height and width before padding,
+            or with ``map_shape`` where the inputs are kept maps.
 
     Yields:
         tuple: (n, 3, T, h, w) and the n samples.

@@ -129,4 +129,5 @@ def test_neither_is_for_testing():
 
 def test_reach_of_a_folder_counts_from_its_start_index():
     info = dict(timestamp=950, timestamp_start=900, fps=30, start_index=1, shot_info=(0, 3000), frame_dir='v1')
-    assert STSSASampleFrames(4, 2, test_mode=True).reach(dict(info)).tolist() == sample(950, 4, 2, start_index=1).tolist()
+    reach = STSSASampleFrames(4, 2, test_mode=True).reach(dict(info))
+    assert reach.tolist() == sample(950, 4, 2, start_index=1).tolist()
