@@ -3,7 +3,9 @@
 _base_ = './_base_/lite0.py'
 
 num_classes = 3  # 2 classes + 1
-model = dict(roi_head=dict(bbox_head=dict(num_classes=num_classes)))
+# Labels are often those of whole clips: the frame's features go beside the person's.
+model = dict(
+    roi_head=dict(with_frame=True, shared_head=dict(in_channels=1280), bbox_head=dict(num_classes=num_classes)))
 
 data_root = 'data/own-videos'
 annotations = f'{data_root}/annotations'

@@ -313,3 +313,19 @@ class TestHalfPrecision:
             assert parameter.grad.isfinite().all(), name
             if 'gammas' in name:
                 assert bool(parameter.grad) == (people > 0), name
+
+
+def test_the_frame_beside_the_person_leaves_out_the_padding():
+    """Two clips of different size in a batch: the mean over each one's own cells, for each of its RoIs."""
+    from types import SimpleNamespace
+    head = SimpleNamespace(bbox_roi_extractor=SimpleNamespace(featmap_stride=8))
+    maps = torch.zeros(2, 3, 2, 4, 5)
+    maps[0] = torch.arange(3.)[:, None, None, None] + torch.arange(2.)[:, None, None]
+    maps[1, :, :, :2, :3] = 7
+    features = torch.rand(3, 3, 2, 2, 2)
+    rois = torch.tensor([[1, 0, 0, 8, 8], [0, 0, 0, 8, 8], [1, 0, 0, 4, 4]], dtype=torch.float)
+    metas = [dict(img_shape=(32, 40)), dict(img_shape=(16, 24))]
+    out = STSSARoIHead._with_frame(head, features, maps, rois, metas)
+    assert out.shape == (3, 6, 2, 2, 2) and torch.equal(out[:, :3], features)
+    assert (out[[0, 2], 3:] == 7).all()
+    torch.testing.assert_close(out[1, 3:, :, 0, 0], torch.tensor([[0., 1], [1, 2], [2, 3]]))
