@@ -8,7 +8,7 @@ model = dict(
     backbone=dict(out='_blocks.4', difference=True),
     roi_head=dict(
         bbox_roi_extractor=dict(featmap_stride=8, output_size=3),
-        shared_head=dict(in_channels=80, dims=16),
+        shared_head=dict(in_channels=160, dims=16),
         bbox_head=dict(in_channels=16, num_classes=9, multilabel=True)))
 dataset = dict(label_file='{toy}/annotations/action_list.pbtxt', data_prefix=dict(img='{toy}/videos'), num_classes=9,
                fps=10, timestamp_start=900)
