@@ -3,9 +3,9 @@ _base_ = './stssa_ava.py'
 
 model = dict(
     init_cfg=None,
-    backbone=dict(
-        _delete_=True, type='STSSAFrameTrunk', network='efficientnet-lite0', out='_blocks.15', difference=True),
+    backbone=dict(_delete_=True, type='STSSAFrameTrunk', network='efficientnet-lite0', out='_blocks.15'),
     roi_head=dict(
+        difference=True,
         bbox_roi_extractor=dict(featmap_stride=32, output_size=3, sampling_ratio=1),
         shared_head=dict(in_channels=640, dims=256),
         bbox_head=dict(in_channels=256)),

@@ -7,9 +7,9 @@ model = dict(
         _delete_=True,
         type='STSSAFrameTrunk',
         network='efficientnet-lite0',
-        out='_blocks.15',  # 320 channels, a cell is 32 pixels
-        difference=True),  # a frozen image trunk sees no motion
+        out='_blocks.15'),  # 320 channels, a cell is 32 pixels
     roi_head=dict(
+        difference=True,  # a frozen image trunk sees no motion
         bbox_roi_extractor=dict(featmap_stride=32, output_size=3, sampling_ratio=1),
         shared_head=dict(in_channels=640, dims=64, layers=1),  # a wider or deeper one overfits a few hundred clips
         bbox_head=dict(in_channels=64, multilabel=False)),

@@ -244,7 +244,8 @@ def cache_features(config: Path,
     if todo:
         one = maps.maps(maps.clip(todo[0].sample, todo[0].frames[:1])[1])
         size = ' x '.join(map(str, one.shape[1:]))
-        say(f'{len(todo)} of {len(jobs_of)} videos are missing: {count:,} maps of {size} (the first video\'s), about {one.nbytes * count / 1e9:.2g} GB in {out}')
+        say(f'{len(todo)} of {len(jobs_of)} videos are missing: {count:,} maps of {size} (the first video\'s), about '
+            f'{one.nbytes * count / 1e9:.2g} GB in {out}')
     else:
         say(f'The maps of all {len(jobs_of)} videos are in {out}')
     with tqdm(total=count, desc='maps', unit='map', mininterval=1, disable=not todo) as bar:

@@ -5,7 +5,7 @@ CONFIG = """\
 _base_ = '{repo}/configs/stssa_lite0_own-videos.py'
 
 model = dict(
-    backbone=dict(out='_blocks.4', difference=True),
+    backbone=dict(out='_blocks.4'),
     roi_head=dict(
         bbox_roi_extractor=dict(featmap_stride=8, output_size=3),
         shared_head=dict(in_channels=160, dims=16),

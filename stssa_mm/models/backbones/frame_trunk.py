@@ -23,7 +23,8 @@ FRAMES = {'cpu': 1}
 class STSSAFrameTrunk(BaseModule):
     """Run an image network on every frame: (N, 3, T, H, W) to (N, C, T, h, w).
 
-    It sees no motion: what compares frames is ``difference`` and the parts after it. Input in RGB, scaled as the
+    It sees no motion: what compares frames is the parts after it, see ``difference`` of
+    :class:`~stssa_mm.models.roi_heads.STSSARoIHead`. Input in RGB, scaled as the
     network was trained: (x - 127) / 128 for EfficientNet-Lite, which is ``mean`` and ``std`` of ``data_preprocessor``.
 
     Args:
@@ -36,8 +37,6 @@ class STSSAFrameTrunk(BaseModule):
             stage s has the stride 2^s. -1: all are trained. Defaults to 5: none is, up to stride 32.
         pretrained (bool | str): Load ImageNet weights: those of the network's package, or a file with the network's
             state dict. Defaults to True.
-        difference (bool): Append the absolute difference to the frame before, zeros at the first: 2C channels.
-            Defaults to False.
         cache (str, optional): Folder that ``tools/cache_features.py`` wrote: the input is then its maps,
             (N, C, T, h, w), and the network is not run. Defaults to None.
         init_cfg (dict, optional): As in MMEngine. Defaults to None.
@@ -52,11 +51,10 @@ class STSSAFrameTrunk(BaseModule):
                  out: Union[int, str] = '_blocks.15',
                  frozen_stages: int = 5,
                  pretrained: Union[bool, str] = True,
-                 difference: bool = False,
                  cache: Optional[str] = None,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
-        self.name, self.pretrained, self.difference, self.cache = network, pretrained, difference, cache
+        self.name, self.pretrained, self.cache = network, pretrained, cache
         self.network = cut(build_network(network), out)
         self.frozen_stages = frozen_stages
         self._cache_fits = False
@@ -124,17 +122,12 @@ class STSSAFrameTrunk(BaseModule):
             x (Tensor): (N, 3, T, H, W), or with ``cache`` maps (N, C, T, h, w).
 
         Returns:
-            Tensor: (N, C, T, h, w), or (N, 2C, T, h, w) with ``difference``.
+            Tensor: (N, C, T, h, w).
         """
         if self.cache:
             self._check_cache()
-            maps = x
-        else:
-            maps = self.maps(x)
-        if self.difference:
-            step = maps.diff(dim=2, prepend=maps[:, :, :1]).abs()
-            maps = torch.cat([maps, step], 1)
-        return maps
+            return x
+        return self.maps(x)
 
     def maps(self, x: Tensor) -> Tensor:
         """The network's maps: (N, 3, T, H, W) to (N, C, T, h, w)."""

@@ -28,13 +28,18 @@ class STSSARoIHead(AVARoIHead):
         with_frame (bool): Append to each RoI's features the mean over its whole frame, at each time step, which doubles
             the channels: for labels of whole clips. ``with_global`` of the extractor takes the padding of a batch
             into its mean, this does not. Defaults to False.
+        difference (bool): Append to each RoI's features, those of its frame included, their absolute difference to the
+            step before, zeros at the first, which doubles the channels: for a trunk that sees no motion.
+            Defaults to False.
         **kwargs: As those of :class:`AVARoIHead`.
     """
 
-    def __init__(self, *args, with_negatives: bool = True, with_frame: bool = False, **kwargs) -> None:
+    def __init__(self, *args, with_negatives: bool = True, with_frame: bool = False, difference: bool = False,
+                 **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.with_negatives = with_negatives
         self.with_frame = with_frame
+        self.difference = difference
 
     def loss(self, x: Union[Tensor, Tuple[Tensor]], rpn_results_list: List[InstanceData], data_samples: list,
              **kwargs) -> dict:
@@ -116,9 +121,13 @@ class STSSARoIHead(AVARoIHead):
         return self.predict_bbox(x, metas, rpn_results_list, rcnn_test_cfg=self.test_cfg)
 
     def _bbox_forward(self, x, rois: Tensor, batch_img_metas: List[dict], **kwargs) -> dict:
-        if self.with_frame:
+        if self.with_frame or self.difference:
             features, maps = self.bbox_roi_extractor(x, rois)
-            features = self._with_frame(features, maps, rois, batch_img_metas)
+            if self.with_frame:
+                features = self._with_frame(features, maps, rois, batch_img_metas)
+            if self.difference:
+                step = features.diff(dim=2, prepend=features[:, :, :1]).abs()
+                features = torch.cat([features, step], 1)
             if self.with_shared_head:
                 features = self.shared_head(features, feat=maps, rois=rois, img_metas=batch_img_metas)
             results = dict(cls_score=self.bbox_head(features), bbox_feats=features)

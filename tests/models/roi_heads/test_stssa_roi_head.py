@@ -329,3 +329,21 @@ def test_the_frame_beside_the_person_leaves_out_the_padding():
     assert out.shape == (3, 6, 2, 2, 2) and torch.equal(out[:, :3], features)
     assert (out[[0, 2], 3:] == 7).all()
     torch.testing.assert_close(out[1, 3:, :, 0, 0], torch.tensor([[0., 1], [1, 2], [2, 3]]))
+
+
+def test_difference_compares_neighbouring_steps():
+    """What the box head sees: features, frame, and the step from the frame before of both."""
+    from types import SimpleNamespace
+    features, maps = torch.rand(2, 3, 4, 2, 2), torch.rand(1, 3, 4, 4, 5)
+    seen = []
+    head = SimpleNamespace(with_frame=True, difference=True, with_shared_head=False,
+                           bbox_head=lambda x: seen.append(x) or x.mean((2, 3, 4)))
+    head.bbox_roi_extractor = lambda x, rois: (features, maps)
+    head.bbox_roi_extractor.featmap_stride = 8
+    head._with_frame = lambda *args: STSSARoIHead._with_frame(head, *args)
+    STSSARoIHead._bbox_forward(head, None, torch.zeros(2, 5), [dict(img_shape=(32, 40))])
+    x, = seen
+    assert x.shape == (2, 12, 4, 2, 2) and torch.equal(x[:, :3], features)
+    torch.testing.assert_close(x[:, 3:6], maps.mean((3, 4))[..., None, None].expand(2, -1, -1, 2, 2))
+    assert not x[:, 6:, 0].any()
+    torch.testing.assert_close(x[:, 6:, 1:], (x[:, :6, 1:] - x[:, :6, :-1]).abs())
