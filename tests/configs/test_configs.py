@@ -19,7 +19,7 @@ import stssa_mm  # noqa: F401  (first: it makes mmaction.models importable)
 
 CONFIGS = sorted(path for path in (REPO / 'configs').rglob('*.py') if path.parent.name != '_base_')
 ROOT = REPO / 'configs' / 'stssa_ava.py'
-COMPLETE = ('stssa_ava.py', 'stssa_toy.py', 'stssa_jhmdb.py')
+COMPLETE = ('stssa_ava.py', 'stssa_toy.py', 'stssa_jhmdb.py', 'stssa_lite0_jhmdb.py', 'stssa_lite0_own-videos.py')
 
 
 def load(path):
@@ -161,7 +161,8 @@ def test_a_run_keeps_three_checkpoints_and_stops_at_an_invalid_loss(path):
     assert dict(type='STSSAInvalidLossHook', interval=1) in cfg.custom_hooks
 
 
-@pytest.mark.parametrize('family', ['ablation/stssa_ava', 'stssa_jhmdb', 'stssa_toy'])
+@pytest.mark.parametrize('family', ['ablation/stssa_ava', 'stssa_jhmdb', 'stssa_toy', 'stssa_lite0_jhmdb',
+                                    'stssa_lite0_own-videos'])
 def test_no_attention_is_like_for_like(family):
     """The attention's branches are all that the control lacks; the plain head has no module."""
     full = load(REPO / 'configs' / 'stssa_ava.py' if 'ava' in family else REPO / 'configs' / f'{family}.py')
@@ -297,6 +298,8 @@ def test_mmaction2s_demos_find_the_clips_length(path, by, tmp_path):
         demo.merge_from_dict({'val_pipeline.0.type': 'SampleAVAFrames'})
     elif path.parent.name != 'trunks':
         line, = re.findall(r'`(val_pipeline = .*?)`', (REPO / 'README.md').read_text())
+        if 'lite0' in path.stem:
+            line = line.replace('clip_len=32, frame_interval=2', 'clip_len=8, frame_interval=8')
         (tmp_path / 'child.py').write_text(f'_base_ = {str(path)!r}\n{line}\n')
         demo = load(tmp_path / 'child.py')
     found, *_ = [step for step in demo.val_pipeline if step['type'] == 'SampleAVAFrames']

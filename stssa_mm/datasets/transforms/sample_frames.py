@@ -29,21 +29,49 @@ class STSSASampleFrames(SampleAVAFrames):
         clip_len (int): Frames of the clip.
         frame_interval (int): Distance of neighbouring frames. Defaults to 2.
         test_mode (bool): Whether frames stay where they are. Defaults to False.
+        shift (int): For training the whole clip is moved by at most so many frames, to either side, at random: for
+            actions that hold longer than that. Boxes stay those of the moment. Defaults to 0.
+        grid (int): For training, frames become the last multiple of this before them: where maps of frames are kept,
+            fewer have to be. Defaults to 1: they stay.
 
     Raises:
         ValueError: If the moment is outside of the video, see :func:`~stssa_mm.video.clock.frame_at`.
     """
 
-    def transform(self, results: dict) -> dict:
-        """Choose the frames."""
+    def __init__(self, *args, shift: int = 0, grid: int = 1, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.shift, self.grid = (0, 1) if self.test_mode else (shift, grid)
+
+    def _moment(self, results: dict) -> tuple:
+        """The frame of the moment, the first frame of the video and the number behind its last, and what is added to
+        their numbers in ``frame_inds``."""
         times = results.get('frame_times')
         total = count_frames(results) if results.get('total_frames') is None else results['total_frames']
-        centre, video = frame_of_sample(results, total, times)
+        start_index = results.get('start_index', 0) if times is None else 0  # videos count from 0
+        return (*frame_of_sample(results, total, times), start_index)
+
+    def reach(self, results: dict) -> np.ndarray:
+        """All frames that may be chosen, as ``frame_inds``: (n,), rising."""
+        centre, (first, end), start_index = self._moment(results)
+        interval, half = self.frame_interval, self.clip_len // 2
+        steps = np.arange(-half, self.clip_len - half) * interval
+        moves = [0] if self.test_mode else np.arange(-(interval // 2), (interval + 1) // 2)
+        shifts = np.arange(-self.shift, self.shift + 1)
+        frames = np.add.outer(np.add.outer(steps, moves), shifts).ravel() + centre
+        return np.unique(self._on_grid(np.clip(frames, first, end - 1), first)) + start_index
+
+    def _on_grid(self, frames: np.ndarray, first: int) -> np.ndarray:
+        return np.maximum(frames // self.grid * self.grid, first)
+
+    def transform(self, results: dict) -> dict:
+        """Choose the frames."""
+        centre, video, start_index = self._moment(results)
+        if self.shift:
+            centre = int(np.clip(centre + np.random.randint(-self.shift, self.shift + 1), video[0], video[1] - 1))
         offsets = np.random.randint(
             -(self.frame_interval // 2), (self.frame_interval + 1) // 2, size=self.clip_len)
         offsets[self.clip_len // 2] = 0
-        indices = self._get_clips(centre, offsets, video)
-        start_index = results.get('start_index', 0) if times is None else 0  # videos count from 0
+        indices = self._on_grid(self._get_clips(centre, offsets, video), video[0])
         results['frame_inds'] = np.array(indices, dtype=np.int32) + start_index
         results['clip_len'] = self.clip_len
         results['frame_interval'] = self.frame_interval

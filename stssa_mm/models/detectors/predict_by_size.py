@@ -10,14 +10,15 @@ def by_size(batch_inputs: Tensor, batch_data_samples: list) -> Iterator[Tuple[Te
 
     Args:
         batch_inputs (Tensor): (N, 3, T, H, W), padded at the right and the bottom.
-        batch_data_samples (list[ActionDataSample]): With the meta key ``img_shape``, height and width before padding.
+        batch_data_samples (list[ActionDataSample]): With the meta key ``img_shape``, height and width before padding,
+            or with ``map_shape`` where the inputs are kept maps.
 
     Yields:
         tuple: (n, 3, T, h, w) and the n samples.
     """
     groups = defaultdict(list)
     for index, sample in enumerate(batch_data_samples):
-        groups[tuple(sample.img_shape)].append(index)
+        groups[tuple(sample.metainfo.get('map_shape', sample.img_shape))].append(index)
     for (height, width), indices in groups.items():
         yield batch_inputs[indices][..., :height, :width], [batch_data_samples[i] for i in indices]
 

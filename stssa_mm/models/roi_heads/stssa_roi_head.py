@@ -1,6 +1,7 @@
 """The RoI head: which RoIs pass through the neck and the box head."""
 from typing import List, Tuple, Union
 
+import torch
 from mmaction.models.roi_heads import AVARoIHead
 from mmdet.models.task_modules.assigners import AssignResult
 from mmdet.models.task_modules.samplers import SamplingResult
@@ -24,12 +25,21 @@ class STSSARoIHead(AVARoIHead):
             upstream. The loss has no use for them. Without them (our configs) a step is faster, and dropout draws for
             fewer RoIs; set True for a shared head whose BatchNorm takes its statistics over all RoIs, such as ACRN's.
             Defaults to True.
+        with_frame (bool): Append to each RoI's features the mean over its whole frame, at each time step, which doubles
+            the channels: for labels of whole clips. ``with_global`` of the extractor takes the padding of a batch
+            into its mean, this does not. Defaults to False.
+        difference (bool): Append to each RoI's features, those of its frame included, their absolute difference to the
+            step before, zeros at the first, which doubles the channels: for a trunk that sees no motion.
+            Defaults to False.
         **kwargs: As those of :class:`AVARoIHead`.
     """
 
-    def __init__(self, *args, with_negatives: bool = True, **kwargs) -> None:
+    def __init__(self, *args, with_negatives: bool = True, with_frame: bool = False, difference: bool = False,
+                 **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.with_negatives = with_negatives
+        self.with_frame = with_frame
+        self.difference = difference
 
     def loss(self, x: Union[Tensor, Tuple[Tensor]], rpn_results_list: List[InstanceData], data_samples: list,
              **kwargs) -> dict:
@@ -111,7 +121,26 @@ class STSSARoIHead(AVARoIHead):
         return self.predict_bbox(x, metas, rpn_results_list, rcnn_test_cfg=self.test_cfg)
 
     def _bbox_forward(self, x, rois: Tensor, batch_img_metas: List[dict], **kwargs) -> dict:
-        results = super()._bbox_forward(x, rois, batch_img_metas, **kwargs)
+        if self.with_frame or self.difference:
+            features, maps = self.bbox_roi_extractor(x, rois)
+            if self.with_frame:
+                features = self._with_frame(features, maps, rois, batch_img_metas)
+            if self.difference:
+                step = features.diff(dim=2, prepend=features[:, :, :1]).abs()
+                features = torch.cat([features, step], 1)
+            if self.with_shared_head:
+                features = self.shared_head(features, feat=maps, rois=rois, img_metas=batch_img_metas)
+            results = dict(cls_score=self.bbox_head(features), bbox_feats=features)
+        else:
+            results = super()._bbox_forward(x, rois, batch_img_metas, **kwargs)
         # Scores in half precision tie: under autocast keep the loss and the ranking in float32.
         results['cls_score'] = results['cls_score'].float()
         return results
+
+    def _with_frame(self, features: Tensor, maps: Tensor, rois: Tensor, metas: List[dict]) -> Tensor:
+        """RoI features (R, C, T, h, w) and maps (N, C, T, H, W) to (R, 2C, T, h, w)."""
+        stride = self.bbox_roi_extractor.featmap_stride
+        whole = torch.stack([
+            clip[..., :max(int(meta['img_shape'][0] // stride), 1), :max(int(meta['img_shape'][1] // stride), 1)].mean(
+                (2, 3), keepdim=True) for clip, meta in zip(maps, metas)])
+        return torch.cat([features, whole[rois[:, 0].long()].expand_as(features)], 1)

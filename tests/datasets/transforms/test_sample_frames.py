@@ -87,3 +87,47 @@ def test_a_moment_outside_of_the_video_is_named(timestamp, kwargs):
 
 def test_lengths_are_rounded_by_a_second():
     assert sample(1000)[16] == sample(1000.9)[16] == 2999
+
+
+def trained(frame=30, clip_len=8, interval=8, **options):
+    """1000 training clips of a 2 s video of 30 fps."""
+    transform = STSSASampleFrames(clip_len, interval, **options)
+    info = dict(timestamp=frame + 1, timestamp_start=1, fps=1, shot_info=None, total_frames=60, start_index=0,
+                frame_times=np.arange(60) / 30, filename='v1.mp4')
+    np.random.seed(0)
+    return np.stack([transform(dict(info))['frame_inds'] for _ in range(1000)]), transform.reach(dict(info))
+
+
+@pytest.mark.parametrize('frame', [0, 3, 30, 59])
+@pytest.mark.parametrize('options', [{}, dict(shift=4), dict(grid=4), dict(shift=3, grid=4), dict(interval=1, shift=2)])
+def test_reach_is_all_that_training_may_choose(frame, options):
+    clips, reach = trained(frame, **options)
+    assert set(clips.ravel()) <= set(reach)
+    assert len(set(clips.ravel())) > 0.8 * len(reach)  # and hardly more
+    assert (np.diff(reach) > 0).all()
+
+
+def test_the_clip_is_shifted_as_a_whole():
+    clips, _ = trained(interval=1, shift=3)
+    assert set(clips[:, 4]) == set(range(27, 34))
+    np.testing.assert_array_equal(np.diff(clips), 1)
+
+
+def test_on_a_grid():
+    clips, reach = trained(grid=4)
+    assert not (clips % 4).any() and not (reach % 4).any()
+    assert set(clips[:, 4]) == {28}
+
+
+def test_neither_is_for_testing():
+    test = STSSASampleFrames(8, 8, test_mode=True, shift=4, grid=4)
+    info = dict(timestamp=31, timestamp_start=1, fps=1, total_frames=60, frame_times=np.arange(60) / 30, filename='v')
+    frames = test(dict(info))['frame_inds']
+    assert frames.tolist() == [0, 6, 14, 22, 30, 38, 46, 54]
+    assert test.reach(dict(info)).tolist() == [0, 6, 14, 22, 30, 38, 46, 54]
+
+
+def test_reach_of_a_folder_counts_from_its_start_index():
+    info = dict(timestamp=950, timestamp_start=900, fps=30, start_index=1, shot_info=(0, 3000), frame_dir='v1')
+    reach = STSSASampleFrames(4, 2, test_mode=True).reach(dict(info))
+    assert reach.tolist() == sample(950, 4, 2, start_index=1).tolist()

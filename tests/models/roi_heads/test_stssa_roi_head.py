@@ -313,3 +313,37 @@ class TestHalfPrecision:
             assert parameter.grad.isfinite().all(), name
             if 'gammas' in name:
                 assert bool(parameter.grad) == (people > 0), name
+
+
+def test_the_frame_beside_the_person_leaves_out_the_padding():
+    """Two clips of different size in a batch: the mean over each one's own cells, for each of its RoIs."""
+    from types import SimpleNamespace
+    head = SimpleNamespace(bbox_roi_extractor=SimpleNamespace(featmap_stride=8))
+    maps = torch.zeros(2, 3, 2, 4, 5)
+    maps[0] = torch.arange(3.)[:, None, None, None] + torch.arange(2.)[:, None, None]
+    maps[1, :, :, :2, :3] = 7
+    features = torch.rand(3, 3, 2, 2, 2)
+    rois = torch.tensor([[1, 0, 0, 8, 8], [0, 0, 0, 8, 8], [1, 0, 0, 4, 4]], dtype=torch.float)
+    metas = [dict(img_shape=(32, 40)), dict(img_shape=(16, 24))]
+    out = STSSARoIHead._with_frame(head, features, maps, rois, metas)
+    assert out.shape == (3, 6, 2, 2, 2) and torch.equal(out[:, :3], features)
+    assert (out[[0, 2], 3:] == 7).all()
+    torch.testing.assert_close(out[1, 3:, :, 0, 0], torch.tensor([[0., 1], [1, 2], [2, 3]]))
+
+
+def test_difference_compares_neighbouring_steps():
+    """What the box head sees: features, frame, and the step from the frame before of both."""
+    from types import SimpleNamespace
+    features, maps = torch.rand(2, 3, 4, 2, 2), torch.rand(1, 3, 4, 4, 5)
+    seen = []
+    head = SimpleNamespace(with_frame=True, difference=True, with_shared_head=False,
+                           bbox_head=lambda x: seen.append(x) or x.mean((2, 3, 4)))
+    head.bbox_roi_extractor = lambda x, rois: (features, maps)
+    head.bbox_roi_extractor.featmap_stride = 8
+    head._with_frame = lambda *args: STSSARoIHead._with_frame(head, *args)
+    STSSARoIHead._bbox_forward(head, None, torch.zeros(2, 5), [dict(img_shape=(32, 40))])
+    x, = seen
+    assert x.shape == (2, 12, 4, 2, 2) and torch.equal(x[:, :3], features)
+    torch.testing.assert_close(x[:, 3:6], maps.mean((3, 4))[..., None, None].expand(2, -1, -1, 2, 2))
+    assert not x[:, 6:, 0].any()
+    torch.testing.assert_close(x[:, 6:, 1:], (x[:, :6, 1:] - x[:, :6, :-1]).abs())

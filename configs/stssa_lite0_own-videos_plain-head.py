@@ -1,0 +1,2 @@
+_base_ = './stssa_lite0_own-videos.py'  # no module at all
+model = dict(roi_head=dict(shared_head=None, bbox_head=dict(in_channels=1280)))

@@ -1,0 +1,3 @@
+from .frame_trunk import STSSAFrameTrunk
+
+__all__ = ['STSSAFrameTrunk']
