@@ -16,6 +16,16 @@ warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
 torch.set_num_threads(1)  # `make test` runs two processes
 
 
+@pytest.fixture(autouse=True)
+def no_default_scope_is_left():
+    """What a test sets as MMEngine's default scope ends with it."""
+    from mmengine.registry import DefaultScope
+    before = set(DefaultScope._instance_dict)
+    yield
+    for name in set(DefaultScope._instance_dict) - before:
+        del DefaultScope._instance_dict[name]
+
+
 @pytest.fixture(scope='session')
 def repo():
     """Path of the checkout."""

@@ -13,7 +13,7 @@ MAY_IMPORT = {
     'people': ('files', 'video', 'registry', 'evaluation.boxes'),
     'converters': ('files', 'video', 'people'),
     'datasets': ('files', 'video', 'registry'),
-    'models': ('registry', ),
+    'models': ('registry', 'files.map_cache'),
     'engine': ('registry', ),
     'evaluation': ('files', 'registry'),
     'checks': ('files', 'video', 'datasets', 'evaluation'),

@@ -6,7 +6,6 @@ import copy
 import json
 import time
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Dict, Optional, Tuple
 
 import numpy as np
@@ -15,15 +14,14 @@ import torch
 import torch.nn as nn
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
-from mmengine.runner import load_checkpoint
+from mmengine.registry import DefaultScope
 from onnxscript import opset18
 from torch import Tensor
 
-from stssa_mm.files.label_map import read_label_map
 from stssa_mm.files.whole_file import whole_file
-from stssa_mm.registry import MODELS, TRANSFORMS
+from stssa_mm.registry import TRANSFORMS
 
+from .network import class_names, dataset_config, load_network
 from .onnx_model import METADATA, ONNXModel
 
 OPSET = 18
@@ -171,41 +169,19 @@ class DetectGraph(ScoreGraph):
         return boxes[torch.ops.stssa_mm.nms(boxes, scores, rpn.test_cfg.nms.iou_threshold, rpn.test_cfg.max_per_img)]
 
 
-def build_model(cfg: Config, checkpoint: Path) -> nn.Module:
-    """The detector of a config with the weights of a checkpoint, for testing.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is no checkpoint of the config.
-    """
-    if not Path(checkpoint).is_file():
-        raise FileNotFoundError(f'{checkpoint}: no such file')
-    init_default_scope(cfg.get('default_scope', 'mmaction'))
-    model = MODELS.build({**cfg.model, 'init_cfg': None}).eval()
-    try:
-        load_checkpoint(model, str(checkpoint), map_location='cpu', strict=True)
-    except (EOFError, RuntimeError, UnpicklingError) as error:
-        reason = ' '.join(str(error).split())[:300]
-        raise ValueError(f'{checkpoint}: not a checkpoint of this config ({reason})') from None
-    return model
-
-
-def metadata_of(cfg: Config, size: Optional[Tuple[int, int]] = None) -> dict:
+def metadata_of(cfg: Config, classes: Dict[int, str], size: Optional[Tuple[int, int]] = None) -> dict:
     """What a graph's user has to know besides its weights: see :class:`~stssa_mm.apis.onnx_model.ONNXModel`.
 
     Args:
         cfg (Config): Of the detector.
+        classes (dict[int, str]): Index of a score to the name of its class.
         size (tuple[int], optional): Height and width of all clips. Defaults to None: as the pipeline makes them.
 
     Raises:
         ValueError: If the test pipeline has a step that is known here as nothing that an exported model does.
     """
-    dataset = cfg.test_dataloader.dataset
-    classes = read_label_map(dataset.label_file)
-    if dataset.get('custom_classes'):
-        classes = {index: classes[label] for index, label in enumerate(dataset.custom_classes) if index}
     found = dict(classes=classes)
-    for step in dataset.pipeline:
+    for step in dataset_config(cfg)['pipeline']:
         kind = step.type.split('.')[-1]
         if kind in ('STSSASampleFrames', 'SampleAVAFrames'):
             found.update(clip_len=step.clip_len, frame_interval=step.get('frame_interval', 2))
@@ -245,8 +221,9 @@ def export_onnx(cfg: Config, checkpoint: Path, out: Path, size: Optional[Tuple[i
         FileNotFoundError: If a file is not there.
         ValueError: If the checkpoint does not fit, or a part of the config has no counterpart in ONNX.
     """
-    facts = metadata_of(cfg, size)
-    model = build_model(cfg, checkpoint)
+    model, meta = load_network(cfg, checkpoint, 'cpu', 'the config')
+    classes = class_names(cfg, meta.get('dataset_meta') or {}, model.roi_head.bbox_head.num_classes)
+    facts = metadata_of(cfg, {index: name for index, (_, name) in classes.items()}, size)
     finds_people = 'suppression' in facts
     if finds_people and size is None:
         raise ValueError('a detector with region proposals is exported for one size of clips: give the size')
@@ -285,7 +262,7 @@ def verify_onnx(cfg: Config, checkpoint: Path, file: Path, frame_size: Tuple[int
         dict[str, float]: ``max_difference`` of boxes (relative) and scores over all numbers of people, and the median
         times of a clip, ``onnx_ms`` and ``torch_ms``, without reading it.
     """
-    exported, model = ONNXModel(file), build_model(cfg, checkpoint)
+    exported, (model, _) = ONNXModel(file), load_network(cfg, checkpoint, 'cpu', 'the config')
     rng = np.random.default_rng(seed)
     worst, seconds = 0.0, {'onnx_ms': [], 'torch_ms': []}
     for people in (None, ) * 4 if exported.finds_people else PEOPLE:
@@ -298,7 +275,8 @@ def verify_onnx(cfg: Config, checkpoint: Path, file: Path, frame_size: Tuple[int
         ours = exported(frames, boxes)
         seconds['onnx_ms'].append(1e3 * (time.perf_counter() - start))
         start = time.perf_counter()
-        theirs = _predict(cfg, model, frames, boxes, exported.resize)
+        with DefaultScope.overwrite_default_scope(cfg.get('default_scope', 'mmaction')):
+            theirs = _predict(cfg, model, frames, boxes, exported.resize)
         seconds['torch_ms'].append(1e3 * (time.perf_counter() - start))
         for one, other in zip(ours, theirs):
             if one.shape != other.shape:
@@ -319,7 +297,7 @@ def _predict(cfg: Config, model: nn.Module, frames: np.ndarray, boxes: Optional[
     if boxes is not None:
         results.update(proposals=boxes * np.array([width, height] * 2, np.float32),
                        scores=np.ones(len(boxes), np.float32))
-    steps = cfg.test_dataloader.dataset.pipeline
+    steps = dataset_config(cfg)['pipeline']
     kinds = [step.type.split('.')[-1] for step in steps]
     decoded = max(index for index, kind in enumerate(kinds) if kind.endswith('Decode'))
     for step, kind in zip(steps[decoded + 1:], kinds[decoded + 1:]):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from conftest import HANGS, REPO
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
+from mmengine.registry import DefaultScope
 
 from stssa_mm.apis.export_onnx import export_onnx, verify_onnx
 from stssa_mm.apis.onnx_model import ONNXModel
@@ -28,9 +28,9 @@ def config_of(name, folder):
     write_label_map(labels, [f'class "{number}"' if number == 2 else f'class {number}'
                              for number in range(1, cfg.num_classes)])
     cfg.test_dataloader.dataset.label_file = str(labels)
-    init_default_scope('mmaction')
     torch.manual_seed(0)
-    model = MODELS.build(cfg.model)
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        model = MODELS.build(cfg.model)
     for key, parameter in model.named_parameters():
         if 'gammas' in key:
             torch.nn.init.constant_(parameter, 0.5)
