@@ -16,9 +16,9 @@ warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
 torch.set_num_threads(1)  # `make test` runs two processes
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope='module')
 def no_default_scope_is_left():
-    """What a test sets as MMEngine's default scope ends with it."""
+    """What a file of tests, or its fixtures, set as MMEngine's default scope ends with it."""
     from mmengine.registry import DefaultScope
     before = set(DefaultScope._instance_dict)
     yield
